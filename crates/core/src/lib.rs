@@ -1,0 +1,16 @@
+//! What every engine shares: scalars, matrix views, and the error value.
+//!
+//! Nothing here computes. A [`MatrixView`] is a pointer, a shape and two element strides; a [`BatchView`] adds leading
+//! dimensions; an [`Error`] is a value with fields that becomes text only when it is shown.
+
+mod error;
+mod matrix;
+mod render;
+mod scalar;
+mod view;
+
+pub use error::{Applicability, Argument, Code, Detail, Error, Fix, Location, NonFinite, Result, Severity};
+pub use matrix::Matrix;
+pub use num_complex::{Complex32, Complex64};
+pub use scalar::{DType, Real, Scalar};
+pub use view::{BatchView, BatchViewMut, Layout, MatrixView, MatrixViewMut};

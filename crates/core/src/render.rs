@@ -1,0 +1,218 @@
+//! From an [`Error`] to text: one plain line with the number in it, then cause and fixes for who wants them.
+
+use crate::{Applicability, Code, Detail, Error, Fix, NonFinite};
+use std::fmt;
+
+impl fmt::Display for Error {
+    /// One line of at most a few dozen words: what is wrong, where, and the first fix.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.summary())?;
+        if let Some(fix) = self.fixes().first() {
+            write!(f, " Fix: {}", fix.text)?;
+        }
+        write!(f, " [{}]", self.code())
+    }
+}
+
+impl Error {
+    /// What is wrong and where, in one sentence without cause or fix.
+    pub fn summary(&self) -> String {
+        let operation = self.operation();
+        let argument = self.argument_at_fault().map_or("A", |argument| argument.name);
+        let of_batch = match (self.matrix(), self.failed().len()) {
+            (None, _) => String::new(),
+            (Some(matrix), 0 | 1) => format!(" (matrix {matrix} of {})", self.batch()),
+            (Some(matrix), failed) => format!(" (matrix {matrix} and {} more of {})", failed - 1, self.batch()),
+        };
+        match self.detail() {
+            Detail::Text(text) => format!("{operation}: {text}{of_batch}."),
+            Detail::NonFinite { kind, first, count } => {
+                let kind = if *kind == NonFinite::Nan { "NaN" } else { "Inf" };
+                let (row, col) = (first.row, first.col);
+                let others = match count {
+                    1 => String::new(),
+                    more => format!(", first of {more} NaN or Inf"),
+                };
+                format!("{operation}: {argument} has {kind} at row {row}, column {col}{others}{of_batch}.")
+            }
+            Detail::ZeroPivot { index, n } => {
+                format!("{operation}: {argument} is singular: pivot {index} of {n} is exactly 0{of_batch}.")
+            }
+            Detail::NotPositiveMinor { order, n } => {
+                format!(
+                    "{operation}: {argument} is not positive definite: minor {order} of {n} is not positive{of_batch}."
+                )
+            }
+            Detail::NoConvergence { unconverged } => {
+                format!("{operation}: the iteration did not converge; {unconverged} values are missing{of_batch}.")
+            }
+            Detail::Condition { rcond, eps } => {
+                let lost = (1.0 / rcond.max(f64::MIN_POSITIVE)).log10().floor();
+                let have = (1.0 / eps).log10().floor();
+                format!(
+                    "{operation}: {argument} is ill-conditioned, rcond = {rcond:.1e}: about {lost:.0} of {have:.0} digits are lost{of_batch}."
+                )
+            }
+        }
+    }
+
+    /// Why it happened: what is known of this case, else the code's usual cause.
+    pub fn cause(&self) -> &str {
+        self.own_cause().unwrap_or_else(|| usual_cause(self.code()))
+    }
+
+    /// What to do, best first: what is known of this case, then the code's usual fixes.
+    pub fn fixes(&self) -> Vec<Fix> {
+        let mut fixes = self.own_fixes().to_vec();
+        for &(applicability, text) in usual_fixes(self.code(), self.operation()) {
+            if !fixes.iter().any(|fix| fix.text == text) {
+                fixes.push(Fix { applicability, text: text.to_string() });
+            }
+        }
+        fixes
+    }
+
+    /// Everything, over several lines: summary, cause, every fix, and what LAPACK said.
+    pub fn report(&self) -> String {
+        let mut report = format!("{}: {}\n  cause: {}", self.code(), self.summary(), self.cause());
+        for fix in self.fixes() {
+            report += &format!("\n  fix ({}): {}", fix.applicability.as_str(), fix.text);
+        }
+        if let (Some(routine), Some(info)) = (self.routine(), self.info()) {
+            report += &format!("\n  LAPACK: {routine} returned INFO = {info}");
+        }
+        if self.failed().len() > 1 {
+            let shown: Vec<String> = self.failed().iter().take(10).map(usize::to_string).collect();
+            let dots = if self.failed().len() > 10 { ", ..." } else { "" };
+            report += &format!("\n  failed matrices: {}{dots}", shown.join(", "));
+        }
+        report
+    }
+}
+
+fn usual_cause(code: Code) -> &'static str {
+    match code {
+        Code::NonFinite => {
+            "a NaN or Inf spreads to every result; it usually comes from missing data or a division by 0"
+        }
+        Code::ShapeMismatch => "the dimensions that must agree differ",
+        Code::NotSquare => "the operation is defined for as many rows as columns only",
+        Code::UnsupportedDType => "LAPACK computes in float32, float64, complex64 and complex128 only",
+        Code::BadOption => "the option has a fixed set of values",
+        Code::NotAMatrix => "the input must be a rectangular array of numbers with at least two dimensions",
+        Code::Singular => "a row or column is zero, repeated, or a combination of others",
+        Code::NotPositiveDefinite => "an eigenvalue is zero or negative, or only one triangle is what you expect",
+        Code::SvdNoConvergence => "both LAPACK drivers gave up on finite data: almost always a faulty library build",
+        Code::EigNoConvergence => "LAPACK gave up on finite data: extreme scaling, or a faulty library build",
+        Code::IllegalArgument => "the library passed something LAPACK refuses: a defect of lapack-ai, not of your data",
+        Code::ProviderNotFound => "no LAPACK library lies where one is looked for",
+        Code::ProviderUnusable => "the library lacks routines that are needed, or does not answer as LAPACK does",
+        Code::TooLargeForLp64 => "this LAPACK counts with 32-bit integers",
+        Code::OutOfMemory => "the system did not give the memory that the call needs",
+        Code::BadConfig => "an environment variable has a value outside its range",
+        Code::GpuUnavailable => "no usable GPU was found",
+        Code::IllConditioned => {
+            "columns (or rows) are nearly dependent, or differ in scale by many orders of magnitude"
+        }
+        Code::GpuNotUsed => "no usable GPU was found",
+        Code::DriverFallback => "divide and conquer did not converge; QR iteration did",
+    }
+}
+
+fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'static str)] {
+    use Applicability::{Maybe, NeedsValue, Safe};
+    match (code, operation) {
+        (Code::NonFinite, _) => &[(NeedsValue, "drop or fill these entries first, e.g. with numpy.nan_to_num.")],
+        (Code::NotSquare, "solve") => &[(Maybe, "use lstsq for rectangular systems.")],
+        (Code::UnsupportedDType, _) => &[(Safe, "convert first, e.g. A.astype('float64').")],
+        (Code::Singular, "solve") => &[
+            (Maybe, "use lstsq for the least-norm solution."),
+            (NeedsValue, "remove the dependent column, or add a small multiple of the identity."),
+        ],
+        (Code::NotPositiveDefinite, "solve") => {
+            &[(Safe, "use assume_a='sym' ('her' for complex), which needs no definiteness.")]
+        }
+        (Code::NotPositiveDefinite, _) => &[
+            (NeedsValue, "add a little more than minus the smallest eigenvalue (see eigvalsh) to the diagonal."),
+            (Maybe, "use eigh, which needs no definiteness."),
+        ],
+        (Code::SvdNoConvergence | Code::EigNoConvergence, _) => {
+            &[(Maybe, "scale the matrix to norm 1, or try another LAPACK (LAPACK_AI_LIBRARY).")]
+        }
+        (Code::IllegalArgument, _) => &[(Maybe, "please report it with the shapes and options of the call.")],
+        (Code::ProviderNotFound | Code::ProviderUnusable, _) => &[(Safe, "run: pip install scipy-openblas32")],
+        (Code::TooLargeForLp64, _) => &[(
+            Safe,
+            "run pip install scipy-openblas64 and set LAPACK_AI_LIBRARY to its library, which counts with 64 bits.",
+        )],
+        (Code::OutOfMemory, _) => &[(Maybe, "free memory or use smaller inputs.")],
+        (Code::GpuUnavailable, _) => {
+            &[(Safe, "use gpu='auto' to let the CPU compute; lap.doctor() lists what was found.")]
+        }
+        (Code::IllConditioned, "solve") => &[
+            (Maybe, "use lstsq, which drops directions below the noise."),
+            (Maybe, "bring columns and rows to similar size, and remove nearly equal columns."),
+        ],
+        (Code::GpuNotUsed, _) => {
+            &[(Safe, "use gpu='auto' to accept the CPU silently; lap.doctor() lists what was found.")]
+        }
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Argument, Location, Severity};
+
+    #[test]
+    fn a_nan_is_named_with_its_place_and_count() {
+        let first = Location { matrix: None, row: 2, col: 5 };
+        let error = Error::new(Code::NonFinite, "svd", Detail::NonFinite { kind: NonFinite::Nan, first, count: 3 })
+            .argument(Argument::at(0, "a"))
+            .in_batch(7, 10);
+        assert_eq!(error.summary(), "svd: a has NaN at row 2, column 5, first of 3 NaN or Inf (matrix 7 of 10).");
+    }
+
+    #[test]
+    fn the_line_names_the_first_fix_and_the_code() {
+        let error = Error::new(Code::Singular, "solve", Detail::ZeroPivot { index: 2, n: 3 });
+        assert_eq!(
+            error.to_string(),
+            "solve: A is singular: pivot 2 of 3 is exactly 0. Fix: use lstsq for the least-norm solution. [LAP-E010]"
+        );
+    }
+
+    #[test]
+    fn the_report_lists_cause_every_fix_and_what_lapack_said() {
+        let error = Error::new(Code::NotPositiveDefinite, "cholesky", Detail::NotPositiveMinor { order: 2, n: 3 })
+            .from_routine("dpotrf", 2);
+        let report = error.report();
+        for part in [
+            "LAP-E011",
+            "minor 2 of 3",
+            "cause:",
+            "fix (needs-value):",
+            "fix (maybe): use eigh",
+            "dpotrf returned INFO = 2",
+        ] {
+            assert!(report.contains(part), "{part} is missing in:\n{report}");
+        }
+    }
+
+    #[test]
+    fn digits_lost_come_from_rcond_and_the_precision() {
+        let error = Error::new(Code::IllConditioned, "solve", Detail::Condition { rcond: 2.3e-18, eps: 2.2e-16 });
+        assert!(error.summary().contains("rcond = 2.3e-18: about 17 of 15 digits are lost"), "{}", error.summary());
+        assert_eq!(error.severity(), Severity::Warning);
+    }
+
+    #[test]
+    fn every_code_is_unique_and_has_a_cause() {
+        let mut texts: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|&code| !usual_cause(code).is_empty()));
+    }
+}

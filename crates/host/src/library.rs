@@ -1,0 +1,225 @@
+//! One opened LAPACK: its symbols, its integer width, its version, its thread control.
+
+use crate::Routine;
+use crate::int::Width;
+use crate::threads::ThreadControl;
+use lapack_ai_core::{Code, DType, Error, Result};
+use libloading::Symbol;
+use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::path::{Path, PathBuf};
+
+/// Decorations of a Fortran name in the order in which they are tried: PyPI's OpenBLAS wheels, gfortran, ILP64 builds
+/// of Debian, Fedora and Julia, compilers that add nothing.
+const PREFIXES: [&str; 2] = ["scipy_", ""];
+const SUFFIXES: [&str; 5] = ["_", "_64_", "64_", "", "__"];
+
+/// LAPACK's version as `ILAVER` gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// 3 since 1999.
+    pub major: i64,
+    /// 12 in 3.12.1.
+    pub minor: i64,
+    /// 1 in 3.12.1.
+    pub patch: i64,
+}
+
+/// An open LAPACK. It is never closed: other code in the process may hold its threads.
+#[derive(Debug)]
+pub struct Library {
+    path: PathBuf,
+    prefix: &'static str,
+    suffix: &'static str,
+    width: Width,
+    version: Version,
+    vendor: String,
+    addresses: [[*const c_void; 4]; Routine::COUNT],
+    threads: ThreadControl,
+}
+
+// SAFETY: after construction nothing is written; LAPACK 3 is thread-safe by its own documentation.
+unsafe impl Send for Library {}
+// SAFETY: as above.
+unsafe impl Sync for Library {}
+
+impl Library {
+    /// Opens `path` (or a bare name, looked up by the system's loader), resolves every routine and probes the INTEGER
+    /// width, before any routine that computes is called.
+    ///
+    /// # Errors
+    /// `LAP-E031` with the loader's words, or with the routines that are missing.
+    pub fn open(path: impl AsRef<OsStr>) -> Result<Self> {
+        let name = path.as_ref();
+        let unusable =
+            |why: String| Error::text(Code::ProviderUnusable, "load", format!("{} {why}", name.to_string_lossy()));
+        let handle = open_shared(name).map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+        let (prefix, suffix) =
+            decoration(&handle).ok_or_else(|| unusable("has no dgesv under any known spelling".into()))?;
+
+        let mut addresses = [[std::ptr::null(); 4]; Routine::COUNT];
+        let mut missing = Vec::new();
+        for routine in Routine::all() {
+            for dtype in DType::ALL {
+                let Some(stem) = routine.name(dtype) else { continue };
+                match symbol(&handle, &format!("{prefix}{stem}{suffix}")) {
+                    Some(address) => addresses[routine as usize][dtype as usize] = address,
+                    None if routine.is_optional() => {}
+                    None => missing.push(stem),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            missing.truncate(6);
+            return Err(unusable(format!("lacks routines that are needed: {}", missing.join(", "))));
+        }
+        let (width, version) = probe(&handle, prefix, suffix)
+            .ok_or_else(|| unusable("has no ilaver, so its integers cannot be probed".into()))?;
+        let vendor = vendor(&handle, prefix, suffix);
+        let threads = ThreadControl::find(&|name| symbol(&handle, name), prefix);
+        std::mem::forget(handle);
+        let path = loaded_path(name);
+        Ok(Self { path, prefix, suffix, width, version, vendor, addresses, threads })
+    }
+
+    /// The file, or the bare name where the system's loader found it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the library says of itself, for example OpenBLAS's configuration line; empty if it says nothing.
+    pub fn vendor(&self) -> &str {
+        &self.vendor
+    }
+
+    /// LAPACK's version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Bits of its INTEGER: 32 or 64.
+    pub fn integer_bits(&self) -> u32 {
+        match self.width {
+            Width::Lp64 => 32,
+            Width::Ilp64 => 64,
+        }
+    }
+
+    /// A name as the library spells it, for messages: `scipy_dgesv_`.
+    pub fn decorated(&self, name: &str) -> String {
+        format!("{}{name}{}", self.prefix, self.suffix)
+    }
+
+    /// Whether an optional routine is there.
+    #[inline]
+    pub fn has(&self, routine: Routine, dtype: DType) -> bool {
+        !self.address(routine, dtype).is_null()
+    }
+
+    /// How the library's threads are set, if it has a way.
+    pub fn threads(&self) -> &ThreadControl {
+        &self.threads
+    }
+
+    /// Refuses sizes that the library's INTEGER cannot hold. To be called before the wrappers, with every size, leading
+    /// dimension and workspace length that they will be given.
+    ///
+    /// # Errors
+    /// `LAP-E032`, naming the size.
+    #[inline]
+    pub fn check_sizes(&self, operation: &'static str, sizes: &[usize]) -> Result<()> {
+        match sizes.iter().find(|&&size| size > self.width.max()) {
+            None => Ok(()),
+            Some(&size) => Err(too_large(operation, size, self.width.max())),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn width(&self) -> Width {
+        self.width
+    }
+
+    #[inline(always)]
+    pub(crate) fn address(&self, routine: Routine, dtype: DType) -> *const c_void {
+        self.addresses[routine as usize][dtype as usize]
+    }
+}
+
+#[cold]
+fn too_large(operation: &'static str, size: usize, max: usize) -> Error {
+    let text = format!("a size of {size} does not fit this LAPACK, whose integers end at {max}");
+    Error::text(Code::TooLargeForLp64, operation, text)
+}
+
+#[cfg(unix)]
+fn open_shared(name: &OsStr) -> std::result::Result<libloading::Library, libloading::Error> {
+    use libloading::os::unix::{Library as UnixLibrary, RTLD_LOCAL, RTLD_NOW};
+    // Local and deeply bound: another BLAS in the process (NumPy's, say) must not answer this library's inner calls.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_DEEPBIND;
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let flags = RTLD_NOW | RTLD_LOCAL;
+    // SAFETY: runs the library's initialisers; the caller chose the library, or it stands on the list of known LAPACKs.
+    unsafe { UnixLibrary::open(Some(name), flags) }.map(Into::into)
+}
+
+#[cfg(not(unix))]
+fn open_shared(name: &OsStr) -> std::result::Result<libloading::Library, libloading::Error> {
+    // SAFETY: as on Unix.
+    unsafe { libloading::Library::new(name) }
+}
+
+fn symbol(handle: &libloading::Library, name: &str) -> Option<*const c_void> {
+    // SAFETY: only the address is taken; its type is fixed where it is called, by the routine's documented interface.
+    let symbol: Symbol<'_, *const c_void> = unsafe { handle.get(name.as_bytes()) }.ok()?;
+    let address = *symbol;
+    (!address.is_null()).then_some(address)
+}
+
+/// The spelling under which the library has DGESV, which no LAPACK lacks.
+fn decoration(handle: &libloading::Library) -> Option<(&'static str, &'static str)> {
+    let spellings = PREFIXES.iter().flat_map(|prefix| SUFFIXES.iter().map(move |suffix| (*prefix, *suffix)));
+    spellings.into_iter().find(|(prefix, suffix)| symbol(handle, &format!("{prefix}dgesv{suffix}")).is_some())
+}
+
+/// Integer width and version from one call of `ILAVER`, which only writes three integers and so cannot do harm
+/// whichever width it has.
+fn probe(handle: &libloading::Library, prefix: &str, suffix: &str) -> Option<(Width, Version)> {
+    type Ilaver = unsafe extern "C" fn(*mut i64, *mut i64, *mut i64);
+    let address = symbol(handle, &format!("{prefix}ilaver{suffix}"))?;
+    let (mut major, mut minor, mut patch) = (-1, -1, -1);
+    // SAFETY: ILAVER's documented interface is three INTEGER outputs; each cell holds either width.
+    unsafe { std::mem::transmute::<*const c_void, Ilaver>(address)(&mut major, &mut minor, &mut patch) };
+    let width = Width::from_probe(major);
+    let version = Version { major: width.decode(major), minor: width.decode(minor), patch: width.decode(patch) };
+    Some((width, version))
+}
+
+/// OpenBLAS's configuration line or MKL's version string.
+fn vendor(handle: &libloading::Library, prefix: &str, suffix: &str) -> String {
+    let bits = suffix.trim_start_matches('_');
+    for name in [format!("{prefix}openblas_get_config"), format!("{prefix}openblas_get_config{bits}")] {
+        if let Some(address) = symbol(handle, &name) {
+            // SAFETY: the function takes nothing and returns a static C string.
+            let text = unsafe {
+                let get = std::mem::transmute::<*const c_void, unsafe extern "C" fn() -> *const c_char>(address);
+                CStr::from_ptr(get())
+            };
+            return text.to_string_lossy().trim().to_string();
+        }
+    }
+    if let Some(address) = symbol(handle, "mkl_get_version_string") {
+        let mut buffer = [0_u8; 200];
+        // SAFETY: `void mkl_get_version_string(char*, int)` writes at most the given length.
+        unsafe {
+            let get = std::mem::transmute::<*const c_void, unsafe extern "C" fn(*mut u8, i32)>(address);
+            get(buffer.as_mut_ptr(), buffer.len() as i32 - 1);
+        }
+        return String::from_utf8_lossy(&buffer).trim_end_matches(['\0', ' ']).to_string();
+    }
+    String::new()
+}
+
+fn loaded_path(name: &OsStr) -> PathBuf {
+    let path = PathBuf::from(name);
+    path.canonicalize().unwrap_or(path)
+}

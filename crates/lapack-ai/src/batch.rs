@@ -1,0 +1,231 @@
+//! Many matrices side by side, or one after the other on the library's own threads; never both.
+//!
+//! Threads are started for each call and joined before it returns: there is no pool to lose in a forked child, and a
+//! start costs some 20 us, which [`WORTH_A_THREAD`] accounts for.
+
+use crate::report::{RcondSource, Report};
+use lapack_ai_core::{Error, Result};
+use lapack_ai_host::Library;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Seconds of work that make another thread worth its start.
+const WORTH_A_THREAD: f64 = 60e-6;
+/// A matrix that takes this long on one thread keeps several library threads busy.
+const WORTH_LIBRARY_THREADS: f64 = 2e-3;
+/// Chunks handed to each worker, so that an uneven batch ends together.
+const CHUNKS_PER_WORKER: usize = 16;
+
+/// What one matrix gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Item {
+    /// Estimate of its reciprocal condition number, if there is one.
+    pub(crate) rcond: Option<(f64, RcondSource)>,
+    /// Whether a second driver had to step in.
+    pub(crate) fallback: bool,
+    /// Phases: intake, compute, conditioning.
+    pub(crate) times: [Duration; 3],
+}
+
+/// What all of them gave.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Worst reciprocal condition number, its source and its matrix.
+    pub(crate) worst: Option<(f64, RcondSource, usize)>,
+    /// Matrices with `rcond` below the threshold, in order.
+    pub(crate) ill_conditioned: Vec<usize>,
+    /// Matrices that a second driver computed.
+    pub(crate) fallbacks: Vec<usize>,
+    failures: Vec<(usize, Error)>,
+    times: [Duration; 3],
+}
+
+impl Outcome {
+    #[inline]
+    fn note(&mut self, index: usize, result: Result<Item>, threshold: f64) {
+        match result {
+            Ok(item) => {
+                if let Some((rcond, source)) = item.rcond {
+                    if !(rcond >= threshold) {
+                        self.ill_conditioned.push(index);
+                    }
+                    if self.worst.is_none_or(|(worst, ..)| rcond < worst || rcond.is_nan()) {
+                        self.worst = Some((rcond, source, index));
+                    }
+                }
+                if item.fallback {
+                    self.fallbacks.push(index);
+                }
+                for (sum, time) in self.times.iter_mut().zip(item.times) {
+                    *sum += time;
+                }
+            }
+            Err(error) => self.failures.push((index, error)),
+        }
+    }
+
+    fn merge(&mut self, other: Outcome) {
+        if let Some((rcond, source, index)) = other.worst {
+            if self.worst.is_none_or(|(worst, ..)| rcond < worst || rcond.is_nan()) {
+                self.worst = Some((rcond, source, index));
+            }
+        }
+        self.ill_conditioned.extend(other.ill_conditioned);
+        self.fallbacks.extend(other.fallbacks);
+        self.failures.extend(other.failures);
+        for (sum, time) in self.times.iter_mut().zip(other.times) {
+            *sum += time;
+        }
+    }
+
+    /// Puts the findings into the report; the first failure, with the list of all, is the error.
+    #[inline]
+    pub(crate) fn conclude(mut self, report: &mut Report) -> Result<Outcome> {
+        report.times.intake = self.times[0];
+        report.times.compute = self.times[1];
+        report.times.conditioning = self.times[2];
+        if let Some((rcond, source, matrix)) = self.worst {
+            (report.rcond, report.rcond_source, report.rcond_matrix) = (Some(rcond), Some(source), matrix);
+        }
+        if self.failures.is_empty() {
+            self.ill_conditioned.sort_unstable();
+            self.fallbacks.sort_unstable();
+            return Ok(self);
+        }
+        Err(first_failure(self.failures, report.batch))
+    }
+}
+
+#[cold]
+fn first_failure(mut failures: Vec<(usize, Error)>, batch: usize) -> Error {
+    failures.sort_by_key(|(index, _)| *index);
+    let failed = failures.iter().map(|(index, _)| *index).collect();
+    let (index, error) = failures.swap_remove(0);
+    error.in_batch(index, batch).with_failed(failed)
+}
+
+/// How to run a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Number of matrices.
+    pub(crate) count: usize,
+    /// Rough time of one matrix on one thread, in seconds.
+    pub(crate) seconds_each: f64,
+    /// `rcond` below which a matrix is listed as ill-conditioned.
+    pub(crate) threshold: f64,
+    /// Whether matrices of this size gain from running side by side at all (a lock inside the library may forbid it).
+    pub(crate) concurrent: bool,
+}
+
+impl Plan {
+    /// Workers for a library that may use `threads` threads.
+    fn workers(&self, threads: usize) -> usize {
+        if self.count < 2 || threads < 2 || !self.concurrent {
+            return 1;
+        }
+        if self.count < threads && self.seconds_each > WORTH_LIBRARY_THREADS {
+            return 1;
+        }
+        let by_work = (self.count as f64 * self.seconds_each / WORTH_A_THREAD) as usize;
+        threads.min(self.count).min(by_work).max(1)
+    }
+}
+
+/// Calls `item(worker, index)` for every index below `plan.count`, each worker with a state of its own from `start`.
+///
+/// # Errors
+/// The first error of `start`; errors of `item` are collected in the outcome.
+#[inline]
+pub(crate) fn run<W>(
+    library: &Library,
+    plan: Plan,
+    report: &mut Report,
+    start: impl Fn() -> Result<W> + Sync,
+    item: impl Fn(&mut W, usize) -> Result<Item> + Sync,
+) -> Result<Outcome> {
+    let workers = if plan.count < 2 { 1 } else { plan.workers(library.threads().get()) };
+    report.workers = workers;
+    if workers == 1 {
+        let mut outcome = Outcome::default();
+        if plan.count > 0 {
+            let mut worker = start()?;
+            for index in 0..plan.count {
+                outcome.note(index, item(&mut worker, index), plan.threshold);
+            }
+        }
+        return Ok(outcome);
+    }
+    run_side_by_side(library, plan, workers, &start, &item)
+}
+
+fn run_side_by_side<W>(
+    library: &Library,
+    plan: Plan,
+    workers: usize,
+    start: &(impl Fn() -> Result<W> + Sync),
+    item: &(impl Fn(&mut W, usize) -> Result<Item> + Sync),
+) -> Result<Outcome> {
+    let _held = library.threads().hold_to_one();
+    let chunk = (plan.count / (workers * CHUNKS_PER_WORKER)).max(1);
+    let next = AtomicUsize::new(0);
+    let merged = Mutex::new(Ok(Outcome::default()));
+    let work = || {
+        let mut outcome = Outcome::default();
+        let started = start().map(|mut worker| {
+            loop {
+                let from = next.fetch_add(chunk, Ordering::Relaxed);
+                if from >= plan.count {
+                    break;
+                }
+                for index in from..(from + chunk).min(plan.count) {
+                    outcome.note(index, item(&mut worker, index), plan.threshold);
+                }
+            }
+        });
+        let mut merged = merged.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match (started, merged.as_mut()) {
+            (Ok(()), Ok(merged)) => merged.merge(outcome),
+            (Err(error), Ok(_)) => *merged = Err(error),
+            (_, Err(_)) => {}
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..workers {
+            // Where the system gives no more threads, those that started do all the work.
+            if thread::Builder::new().name("lapack-ai".into()).spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+    merged.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(count: usize, seconds_each: f64) -> Plan {
+        Plan { count, seconds_each, threshold: 0.0, concurrent: true }
+    }
+
+    #[test]
+    fn one_matrix_or_one_thread_runs_on_the_caller() {
+        assert_eq!(plan(1, 1.0).workers(8), 1);
+        assert_eq!(plan(100, 1.0).workers(1), 1);
+    }
+
+    #[test]
+    fn little_work_is_not_spread_over_threads() {
+        assert_eq!(plan(10, 1e-6).workers(8), 1);
+        assert_eq!(plan(100_000, 1e-6).workers(8), 8);
+    }
+
+    #[test]
+    fn a_few_large_matrices_are_left_to_the_librarys_threads() {
+        assert_eq!(plan(3, 0.5).workers(8), 1);
+        assert_eq!(plan(16, 0.5).workers(8), 8);
+    }
+}

@@ -1,0 +1,156 @@
+//! Cholesky factorisation, `A = L L^H` or `A = U^H U`.
+//!
+//! LAPACK's `xPOTRF`, in the output itself: the triangle read is copied there, factorised in place, and the other triangle
+//! set to zero. A row-major A is read as its transpose: the factor U of `conj(A)` in column-major order is the factor L of
+//! A in row-major order, so nothing is conjugated.
+
+use super::{CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds};
+use crate::batch::{self, Item, Plan};
+use crate::intake::{self, Part, is_flipped};
+use crate::provider::library;
+use crate::report::{Clock, Report};
+use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_host::Library;
+
+const OPERATION: &str = "cholesky";
+/// Below this order OpenBLAS's lock around its Cholesky costs more than a second core gives.
+const LOCK_BOUND: usize = 16;
+
+/// Cholesky factor of a Hermitian positive definite n x n matrix: L with `A = L L^H`, reading the lower triangle, or with
+/// `upper` U with `A = U^H U`, reading the upper. The other triangle of the result is zero.
+///
+/// # Errors
+/// `LAP-E001` for NaN or Inf in the triangle read; `LAP-E003` if A is not square; `LAP-E011` with the first leading minor
+/// that is not positive; `LAP-E030` to `LAP-E034`, `LAP-E040`.
+///
+/// # Examples
+/// ```
+/// use lapack_ai::{CallOptions, MatrixView, cholesky};
+/// let a = MatrixView::row_major(&[4.0, 2.0, 2.0, 5.0], 2, 2).unwrap();
+/// let (l, _report) = cholesky(a, false, CallOptions::default())?;
+/// assert_eq!((l.get(0, 0), l.get(1, 0), l.get(0, 1), l.get(1, 1)), (2.0, 1.0, 0.0, 2.0));
+/// # Ok::<(), lapack_ai::Error>(())
+/// ```
+///
+/// Source: LAPACK Users' Guide, section 2.4.1.
+pub fn cholesky<T: Scalar>(a: MatrixView<'_, T>, upper: bool, options: CallOptions) -> Result<(Matrix<T>, Report)> {
+    let (rows, cols) = (a.rows(), a.cols());
+    let zeros = if is_flipped(a.layout()) { Matrix::zeros_row_major } else { Matrix::zeros };
+    let mut factor = zeros(rows, cols);
+    let report = cholesky_into(a.into(), &factor.view_mut().into(), upper, options)?;
+    Ok((factor, report))
+}
+
+/// As [`cholesky`], for a batch, into memory of the caller: row-major if A is row-major or strided, column-major if A is
+/// column-major. It may be the memory of an overwritable A, and then nothing is copied.
+///
+/// # Panics
+/// If `factor` does not have the batch, shape or order stated.
+///
+/// # Errors
+/// As [`cholesky`]; the error lists every matrix that failed.
+#[inline]
+pub fn cholesky_into<T: Scalar>(
+    a: Operand<'_, T>,
+    factor: &BatchViewMut<'_, T>,
+    upper: bool,
+    options: CallOptions,
+) -> Result<Report> {
+    let (rows, cols, count) = (a.view.rows(), a.view.cols(), a.view.count());
+    let body = |report: &mut Report, timed| run(&a, factor, upper, options, report, timed);
+    call::<T, ()>(OPERATION, (rows, cols, count), options, body).map(|((), report)| report)
+}
+
+fn run<T: Scalar>(
+    a: &Operand<'_, T>,
+    factor: &BatchViewMut<'_, T>,
+    upper: bool,
+    options: CallOptions,
+    report: &mut Report,
+    timed: bool,
+) -> Result<()> {
+    let n = require_square(OPERATION, &a.view)?;
+    let library = library()?;
+    let count = a.view.count();
+    assert_output("factor", factor, count, n, n);
+    report.routine = "potrf";
+    if n == 0 || count == 0 {
+        return Ok(());
+    }
+    library.check_sizes(OPERATION, &[n])?;
+    let flipped = is_flipped(a.view.layout());
+    let read = if upper { Part::Upper } else { Part::Lower };
+    let part = if flipped { read.transposed() } else { read };
+    // SAFETY: only the address is looked at.
+    let in_place = a.overwritable && std::ptr::eq(unsafe { factor.matrix(0) }.as_mut_ptr(), a.view.matrix(0).as_ptr());
+    if !in_place {
+        report.count_copy(n * n * count);
+    }
+    let job = Job { library, n, flipped, read, part, check: options.check_finite, timed };
+    let plan = Plan {
+        count,
+        seconds_each: rough_seconds((n as f64).powi(3) / 3.0),
+        threshold: 0.0,
+        concurrent: n >= LOCK_BOUND,
+    };
+    let item = |(): &mut (), index| job.one(a.view.matrix(index), factor, index);
+    batch::run(library, plan, report, || Ok(()), item)?.conclude(report).map(|_| ())
+}
+
+/// What a worker needs to know.
+struct Job<'a> {
+    library: &'a Library,
+    n: usize,
+    flipped: bool,
+    read: Part,
+    part: Part,
+    check: bool,
+    timed: bool,
+}
+
+impl Job<'_> {
+    #[inline]
+    fn one<T: Scalar>(&self, a: MatrixView<'_, T>, factor: &BatchViewMut<'_, T>, index: usize) -> Result<Item> {
+        let mut item = Item::default();
+        let mut clock = Clock::start(self.timed);
+        let n = self.n;
+        let stored = if self.flipped { a.transposed() } else { a };
+        // SAFETY: each matrix of the output is taken once, by this call.
+        let factor = unsafe { factor.matrix(index) };
+        let mut factor = if self.flipped { factor.transposed() } else { factor };
+        let ld = factor.col_major_lda().expect("the factor has the order of a (row-major for strided a)");
+        let address = factor.as_mut_ptr();
+        let swept = if std::ptr::eq(address, stored.as_ptr()) {
+            intake::inspect(stored, self.part)
+        } else {
+            // SAFETY: the factor holds n x n elements.
+            unsafe { intake::copy(stored, self.part, address, ld) }
+        };
+        if self.check && !swept.finite {
+            return Err(non_finite(OPERATION, Argument::at(0, "a"), a, self.read));
+        }
+        clock.lap(&mut item.times[0]);
+        // SAFETY: the drivers' contract; sizes were checked.
+        let info = unsafe { self.library.potrf(self.part.uplo(), n, address, ld) };
+        if info != 0 {
+            return Err(failure::<T>(info, n));
+        }
+        for column in 0..n {
+            let rows = if self.part == Part::Lower { 0..column } else { column + 1..n };
+            // SAFETY: the rows of the other triangle of this column.
+            unsafe { std::slice::from_raw_parts_mut(address.add(column * ld + rows.start), rows.len()) }.fill(T::ZERO);
+        }
+        clock.lap(&mut item.times[1]);
+        Ok(item)
+    }
+}
+
+#[cold]
+fn failure<T: Scalar>(info: i64, n: usize) -> Error {
+    if info < 0 {
+        return illegal_argument::<T>(OPERATION, "potrf", info);
+    }
+    Error::new(Code::NotPositiveDefinite, OPERATION, Detail::NotPositiveMinor { order: info as usize, n })
+        .argument(Argument::at(0, "a"))
+        .from_routine(format!("{}potrf", T::DTYPE.prefix()), info)
+}

@@ -1,0 +1,288 @@
+//! Eigenvalues and eigenvectors of symmetric and Hermitian matrices, `A = V diag(w) V^H`.
+//!
+//! LAPACK's `xSYEVD`/`xHEEVD` (divide and conquer). The triangle that is read is copied straight into V, where LAPACK
+//! works in place.
+//!
+//! A row-major A is read as its transpose with the other triangle. For complex A that is the conjugate of A, which has the
+//! same eigenvalues and conjugate eigenvectors: V is conjugated in place at the end.
+
+use super::{
+    CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, require_square,
+    rough_seconds, workspace_length,
+};
+use crate::batch::{self, Item, Plan};
+use crate::intake::{self, Part, is_flipped};
+use crate::provider::library;
+use crate::report::{Clock, Report};
+use crate::workspace::{Need, Scratch, Slot};
+use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_host::{Library, Routine};
+use std::ptr::null_mut;
+
+const OPERATION: &str = "eigh";
+
+/// Options of [`eigh`].
+#[derive(Clone, Copy, Debug)]
+pub struct EighOptions {
+    /// Read the lower triangle (default), or the upper. The other is not looked at.
+    pub lower: bool,
+    /// Compute eigenvectors (default), or eigenvalues only.
+    pub vectors: bool,
+    /// What every operation can be told.
+    pub call: CallOptions,
+}
+
+impl Default for EighOptions {
+    fn default() -> Self {
+        Self { lower: true, vectors: true, call: CallOptions::default() }
+    }
+}
+
+/// Result of [`eigh`].
+#[derive(Clone, Debug)]
+pub struct Eigh<T: Scalar> {
+    /// n real eigenvalues, smallest first.
+    pub eigenvalues: Vec<T::Real>,
+    /// n x n, orthonormal columns: column i belongs to eigenvalue i. Empty without vectors.
+    pub eigenvectors: Matrix<T>,
+    /// What the call did.
+    pub report: Report,
+}
+
+/// Where [`eigh_into`] writes.
+#[derive(Debug)]
+pub struct EighOut<'a, T: Scalar> {
+    /// n x 1 each.
+    pub eigenvalues: BatchViewMut<'a, T::Real>,
+    /// n x n each, column-major; `None` for eigenvalues only. May be the memory of an overwritable column-major A, and
+    /// then nothing is copied.
+    pub eigenvectors: Option<BatchViewMut<'a, T>>,
+}
+
+/// Eigenvalues and eigenvectors of a symmetric (Hermitian) n x n matrix.
+///
+/// Every eigenvalue is within a small multiple of `n eps norm(A)` of an exact one.
+///
+/// # Errors
+/// `LAP-E001` for NaN or Inf in the triangle read; `LAP-E003` if A is not square; `LAP-E013` without convergence;
+/// `LAP-E030` to `LAP-E034`, `LAP-E040`.
+///
+/// # Examples
+/// ```
+/// use lapack_ai::{EighOptions, MatrixView, eigh};
+/// let a = MatrixView::row_major(&[2.0, 1.0, 1.0, 2.0], 2, 2).unwrap();
+/// let eigh = eigh(a, EighOptions::default())?;
+/// assert!((eigh.eigenvalues[0] - 1.0_f64).abs() < 1e-15 && (eigh.eigenvalues[1] - 3.0).abs() < 1e-15);
+/// # Ok::<(), lapack_ai::Error>(())
+/// ```
+///
+/// Source: LAPACK Users' Guide, section 2.4.4; Cuppen, Numer. Math. 36 (1981) 177-195.
+pub fn eigh<T: Scalar>(a: MatrixView<'_, T>, options: EighOptions) -> Result<Eigh<T>> {
+    let n = a.rows();
+    let mut w = Matrix::zeros(n, 1);
+    let mut v = if options.vectors { Matrix::zeros(n, a.cols()) } else { Matrix::zeros(0, 0) };
+    let eigenvectors = options.vectors.then(|| v.view_mut().into());
+    let report = eigh_into(a.into(), EighOut { eigenvalues: w.view_mut().into(), eigenvectors }, options)?;
+    Ok(Eigh { eigenvalues: w.as_slice().to_vec(), eigenvectors: v, report })
+}
+
+/// As [`eigh`], for a batch, into memory of the caller.
+///
+/// # Panics
+/// If an output does not have the batch, shape or order that [`EighOut`] states.
+///
+/// # Errors
+/// As [`eigh`]; the error lists every matrix that failed.
+#[inline]
+pub fn eigh_into<T: Scalar>(a: Operand<'_, T>, out: EighOut<'_, T>, options: EighOptions) -> Result<Report> {
+    let (rows, cols, count) = (a.view.rows(), a.view.cols(), a.view.count());
+    let body = |report: &mut Report, timed| run(&a, &out, options, report, timed);
+    call::<T, ()>(OPERATION, (rows, cols, count), options.call, body).map(|((), report)| report)
+}
+
+fn run<T: Scalar>(
+    a: &Operand<'_, T>,
+    out: &EighOut<'_, T>,
+    options: EighOptions,
+    report: &mut Report,
+    timed: bool,
+) -> Result<()> {
+    let n = require_square(OPERATION, &a.view)?;
+    let library = library()?;
+    let count = a.view.count();
+    assert_output("eigenvalues", &out.eigenvalues, count, n, 1);
+    if let Some(v) = &out.eigenvectors {
+        assert_output("eigenvectors", v, count, n, n);
+    }
+    report.routine = if T::DTYPE.is_complex() { "heevd" } else { "syevd" };
+    if n == 0 {
+        return Ok(());
+    }
+    let flipped = is_flipped(a.view.layout());
+    let read = if options.lower { Part::Lower } else { Part::Upper };
+    let part = if flipped { read.transposed() } else { read };
+    let jobz = if options.vectors { b'V' } else { b'N' };
+    let key = ((Routine::Syevd as u16) << 4 | T::DTYPE as u16, u16::from(jobz), n, 0, 0);
+    let lengths = remembered_query(key, || query::<T>(library, jobz, n))?;
+    let mut need = Need::default();
+    let copy = need.add2(n, if options.vectors { 0 } else { n });
+    let (work, rwork, iwork) = (need.add(lengths[0]), need.add(lengths[1]), need.add(lengths[2]));
+    let job = Job {
+        library,
+        n,
+        flipped,
+        read,
+        part,
+        jobz,
+        lengths,
+        copy,
+        work,
+        rwork,
+        iwork,
+        check: options.call.check_finite,
+        timed,
+        overwritable: a.overwritable && !flipped,
+    };
+    if !job.in_place(out, a.view.matrix(0)) {
+        report.count_copy(n * n * count);
+    }
+    let cube = (n as f64).powi(3);
+    let plan = Plan {
+        count,
+        seconds_each: rough_seconds(if options.vectors { 9.0 } else { 1.4 } * cube) + 1e-6,
+        threshold: 0.0,
+        concurrent: true,
+    };
+    let item = |scratch: &mut Scratch, index| job.one(a.view.matrix(index), out, index, scratch);
+    batch::run(library, plan, report, || need.take(OPERATION), item)?.conclude(report).map(|_| ())
+}
+
+/// LWORK, LRWORK, LIWORK.
+#[cold]
+fn query<T: Scalar>(library: &Library, jobz: u8, n: usize) -> Result<[usize; 3]> {
+    library.check_sizes(OPERATION, &[n])?;
+    let (mut work, mut rwork, mut iwork) = (T::ZERO, T::Real::ZERO, 0_i64);
+    let ask = Library::QUERY;
+    // SAFETY: a query reads the sizes and writes the first element of each workspace only.
+    unsafe {
+        library.syevd(jobz, b'L', n, null_mut(), n, null_mut(), &mut work, ask, &mut rwork, ask, &mut iwork, ask);
+    }
+    let lrwork = if T::DTYPE.is_complex() { workspace_length(rwork) } else { 0 };
+    let lengths = [workspace_length(work), lrwork, library.read_int(iwork).max(1) as usize];
+    library.check_sizes(OPERATION, &lengths)?;
+    Ok(lengths)
+}
+
+/// What a worker needs to know.
+struct Job<'a, T: Scalar> {
+    library: &'a Library,
+    n: usize,
+    flipped: bool,
+    /// The triangle read, in the user's terms.
+    read: Part,
+    /// The same in LAPACK's.
+    part: Part,
+    jobz: u8,
+    lengths: [usize; 3],
+    copy: Slot<T>,
+    work: Slot<T>,
+    rwork: Slot<T::Real>,
+    iwork: Slot<i64>,
+    check: bool,
+    timed: bool,
+    overwritable: bool,
+}
+
+impl<T: Scalar> Job<'_, T> {
+    /// Whether LAPACK works in A's own memory: V is A, or A may be overwritten and no vectors are wanted.
+    fn in_place(&self, out: &EighOut<'_, T>, first: MatrixView<'_, T>) -> bool {
+        self.overwritable
+            && first.col_major_lda().is_some()
+            // SAFETY: only the address is looked at.
+            && out.eigenvectors.as_ref().is_none_or(|v| std::ptr::eq(unsafe { v.matrix(0) }.as_mut_ptr(), first.as_ptr()))
+    }
+
+    #[inline]
+    fn one(&self, a: MatrixView<'_, T>, out: &EighOut<'_, T>, index: usize, scratch: &Scratch) -> Result<Item> {
+        let mut item = Item::default();
+        let mut clock = Clock::start(self.timed);
+        let n = self.n;
+        let stored = if self.flipped { a.transposed() } else { a };
+        let (address, ld) = match &out.eigenvectors {
+            Some(v) => {
+                // SAFETY: each matrix of the output is taken once, by this call.
+                let mut v = unsafe { v.matrix(index) };
+                let ld = v.col_major_lda().expect("eigenvectors are column-major");
+                (v.as_mut_ptr(), ld)
+            }
+            None if self.overwritable && stored.col_major_lda().is_some() => {
+                (stored.as_ptr().cast_mut(), stored.col_major_lda().unwrap_or(n))
+            }
+            None => (scratch.at(self.copy), n),
+        };
+        let swept = if std::ptr::eq(address, stored.as_ptr()) {
+            intake::inspect(stored, self.part)
+        } else {
+            // SAFETY: V, or the scratch, holds n x n elements.
+            unsafe { intake::copy(stored, self.part, address, ld) }
+        };
+        if self.check && !swept.finite {
+            return Err(non_finite(OPERATION, Argument::at(0, "a"), a, self.read));
+        }
+        clock.lap(&mut item.times[0]);
+        // SAFETY: as above.
+        let mut w = unsafe { out.eigenvalues.matrix(index) };
+        let [lwork, lrwork, liwork] = self.lengths;
+        let (work, rwork, iwork) = (scratch.at(self.work), scratch.at(self.rwork), scratch.at(self.iwork));
+        // SAFETY: the drivers' contract: `query` sized the workspaces and checked the sizes.
+        let info = unsafe {
+            self.library.syevd(
+                self.jobz,
+                self.part.uplo(),
+                n,
+                address,
+                ld,
+                w.as_mut_ptr(),
+                work,
+                lwork,
+                rwork,
+                lrwork,
+                iwork,
+                liwork,
+            )
+        };
+        if info != 0 {
+            return Err(failure::<T>(info, n));
+        }
+        if self.flipped && T::DTYPE.is_complex() && out.eigenvectors.is_some() {
+            for column in 0..n {
+                for row in 0..n {
+                    // SAFETY: inside V.
+                    unsafe {
+                        let element = address.add(column * ld + row);
+                        *element = (*element).conj();
+                    }
+                }
+            }
+        }
+        clock.lap(&mut item.times[1]);
+        Ok(item)
+    }
+}
+
+/// With vectors INFO packs the rows of a failed sub-problem, `first (n + 1) + last`; without, it counts.
+#[cold]
+fn failure<T: Scalar>(info: i64, n: usize) -> Error {
+    let routine = if T::DTYPE.is_complex() { "heevd" } else { "syevd" };
+    if info < 0 {
+        return illegal_argument::<T>(OPERATION, routine, info);
+    }
+    let info_size = info as usize;
+    let unconverged = if info_size > n {
+        info_size % (n + 1) - (info_size / (n + 1)).min(info_size % (n + 1)) + 1
+    } else {
+        info_size
+    };
+    Error::new(Code::EigNoConvergence, OPERATION, Detail::NoConvergence { unconverged })
+        .from_routine(format!("{}{routine}", T::DTYPE.prefix()), info)
+}

@@ -1,0 +1,156 @@
+//! Matrix product, `C = A B`.
+//!
+//! BLAS's `xGEMM`. A row-major product is computed as `C^T = B^T A^T`, so row-major operands enter without a copy; an
+//! operand that is column-major enters transposed, and only one with two strides is copied. NaN and Inf are not looked
+//! for: they have a meaning in a product.
+
+use super::{CallOptions, assert_output, call, rough_seconds, shape_mismatch};
+use crate::batch::{self, Item, Plan};
+use crate::intake::{self, Part};
+use crate::provider::library;
+use crate::report::{Clock, Report};
+use crate::workspace::{Need, Scratch, Slot};
+use lapack_ai_core::{Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_host::Library;
+
+const OPERATION: &str = "matmul";
+
+/// Product of an m x k and a k x n matrix, row-major.
+///
+/// Each element is within `k eps` times the product of absolute values of the exact one.
+///
+/// # Errors
+/// `LAP-E002` if the inner dimensions differ; `LAP-E030` to `LAP-E034`, `LAP-E040`.
+///
+/// # Examples
+/// ```
+/// use lapack_ai::{CallOptions, MatrixView, matmul};
+/// let a = MatrixView::row_major(&[1.0, 2.0, 3.0, 4.0], 2, 2).unwrap();
+/// let (c, _report) = matmul(a, a, CallOptions::default())?;
+/// assert_eq!(c.as_slice(), [7.0, 10.0, 15.0, 22.0]);
+/// # Ok::<(), lapack_ai::Error>(())
+/// ```
+///
+/// Source: Dongarra et al., ACM TOMS 16 (1990) 1-17.
+pub fn matmul<T: Scalar>(
+    a: MatrixView<'_, T>,
+    b: MatrixView<'_, T>,
+    options: CallOptions,
+) -> Result<(Matrix<T>, Report)> {
+    let mut c = Matrix::zeros_row_major(a.rows(), b.cols());
+    let report = matmul_into(&a.into(), &b.into(), &c.view_mut().into(), options)?;
+    Ok((c, report))
+}
+
+/// As [`matmul`], for a batch, into row-major memory of the caller. A and B may have fewer batch dimensions than C, or
+/// extents of 1.
+///
+/// # Panics
+/// If `c` does not have the shape or order stated.
+///
+/// # Errors
+/// As [`matmul`].
+pub fn matmul_into<T: Scalar>(
+    a: &BatchView<'_, T>,
+    b: &BatchView<'_, T>,
+    c: &BatchViewMut<'_, T>,
+    options: CallOptions,
+) -> Result<Report> {
+    let body = |report: &mut Report, timed| run(a, b, c, report, timed);
+    call::<T, ()>(OPERATION, (a.rows(), b.cols(), c.count()), options, body).map(|((), report)| report)
+}
+
+fn run<T: Scalar>(
+    a: &BatchView<'_, T>,
+    b: &BatchView<'_, T>,
+    c: &BatchViewMut<'_, T>,
+    report: &mut Report,
+    timed: bool,
+) -> Result<()> {
+    let (m, k, n) = (a.rows(), a.cols(), b.cols());
+    if b.rows() != k {
+        let text = format!("a has {k} columns, so b needs {k} rows, not {}", b.rows());
+        return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
+    }
+    let (Some(left), Some(right)) = (a.broadcast_to(c.batch_shape()), b.broadcast_to(c.batch_shape())) else {
+        let text =
+            format!("the leading dimensions {:?} and {:?} do not fit together", a.batch_shape(), b.batch_shape());
+        return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
+    };
+    let count = c.count();
+    assert_output("c", c, count, m, n);
+    let library = library()?;
+    library.check_sizes(OPERATION, &[m, n, k])?;
+    report.routine = "gemm";
+    if m == 0 || n == 0 || count == 0 {
+        return Ok(());
+    }
+    let (a_strided, b_strided) = (needs_copy(a), needs_copy(b));
+    let mut need = Need::default();
+    let a_copy = need.add2(if a_strided { m } else { 0 }, k);
+    let b_copy = need.add2(if b_strided { k } else { 0 }, n);
+    for (strided, size) in [(a_strided, m * k), (b_strided, k * n)] {
+        if strided {
+            report.count_copy(size * count);
+        }
+    }
+    let job = Job { library, m, n, k, a_copy, b_copy, timed };
+    let flops = 2.0 * m as f64 * n as f64 * k as f64;
+    let plan = Plan { count, seconds_each: rough_seconds(flops / 4.0), threshold: 0.0, concurrent: true };
+    let item = |scratch: &mut Scratch, index| job.one(left.matrix(index), right.matrix(index), c, index, scratch);
+    batch::run(library, plan, report, || need.take(OPERATION), item)?.conclude(report).map(|_| ())
+}
+
+fn needs_copy<T: Scalar>(operand: &BatchView<'_, T>) -> bool {
+    operand.layout() == lapack_ai_core::Layout::Strided
+}
+
+/// What a worker needs to know.
+struct Job<'a, T: Scalar> {
+    library: &'a Library,
+    m: usize,
+    n: usize,
+    k: usize,
+    a_copy: Slot<T>,
+    b_copy: Slot<T>,
+    timed: bool,
+}
+
+impl<T: Scalar> Job<'_, T> {
+    fn one(
+        &self,
+        a: MatrixView<'_, T>,
+        b: MatrixView<'_, T>,
+        c: &BatchViewMut<'_, T>,
+        index: usize,
+        scratch: &Scratch,
+    ) -> Result<Item> {
+        let mut item = Item::default();
+        let mut clock = Clock::start(self.timed);
+        // The transposes of A and B as LAPACK reads them: letter, address, leading dimension.
+        let operand = |matrix: MatrixView<'_, T>, copy: Slot<T>| {
+            if let Some(lda) = matrix.transposed().col_major_lda() {
+                return (b'N', matrix.as_ptr(), lda);
+            }
+            if let Some(lda) = matrix.col_major_lda() {
+                return (b'T', matrix.as_ptr(), lda);
+            }
+            let (target, ld) = (scratch.at(copy), matrix.cols().max(1));
+            // SAFETY: the scratch has room for the copy.
+            unsafe { intake::copy(matrix.transposed(), Part::Full, target, ld) };
+            (b'N', target.cast_const(), ld)
+        };
+        let (trans_a, a, lda) = operand(a, self.a_copy);
+        let (trans_b, b, ldb) = operand(b, self.b_copy);
+        self.library.check_sizes(OPERATION, &[lda, ldb])?;
+        clock.lap(&mut item.times[0]);
+        // SAFETY: each matrix of the output is taken once, by this call.
+        let mut c = unsafe { c.matrix(index) }.transposed();
+        let ldc = c.col_major_lda().expect("c is row-major");
+        let (m, n, k) = (self.m, self.n, self.k);
+        // SAFETY: the drivers' contract; sizes were checked.
+        unsafe { self.library.gemm(trans_b, trans_a, n, m, k, T::ONE, b, ldb, a, lda, T::ZERO, c.as_mut_ptr(), ldc) };
+        clock.lap(&mut item.times[1]);
+        Ok(item)
+    }
+}

@@ -1,0 +1,213 @@
+//! The operations, one file each: contract, checks, dispatch, call.
+
+pub mod cholesky;
+pub mod eigh;
+pub mod lstsq;
+pub mod matmul;
+pub mod qr;
+pub mod solve;
+pub mod svd;
+
+use crate::dispatch::{Device, decide};
+use crate::intake::{self, Part, Swept};
+use crate::observe::{self, CallEvent};
+use crate::report::{Clock, Report};
+use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, MatrixView, Real, Result, Scalar};
+use std::cell::Cell;
+
+/// What every operation can be told.
+#[derive(Clone, Copy, Debug)]
+pub struct CallOptions {
+    /// Look for NaN and Inf in the input. Costs nothing beside the working copy. Default: true.
+    pub check_finite: bool,
+    /// Where to compute.
+    pub device: Device,
+    /// Measure the phases. An observer switches this on by itself.
+    pub timed: bool,
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self { check_finite: true, device: Device::Auto, timed: false }
+    }
+}
+
+/// An input, and whether the operation may use its memory as workspace.
+#[derive(Debug)]
+pub struct Operand<'a, T> {
+    view: BatchView<'a, T>,
+    overwritable: bool,
+}
+
+impl<'a, T: Scalar> Operand<'a, T> {
+    /// An input whose memory the operation may overwrite: no working copy is made if its layout suits LAPACK.
+    pub fn overwritable(matrices: &'a mut BatchViewMut<'_, T>) -> Self {
+        Self { view: matrices.as_view(), overwritable: true }
+    }
+}
+
+impl<'a, T: Scalar> From<BatchView<'a, T>> for Operand<'a, T> {
+    fn from(view: BatchView<'a, T>) -> Self {
+        Self { view, overwritable: false }
+    }
+}
+
+impl<'a, T: Scalar> From<MatrixView<'a, T>> for Operand<'a, T> {
+    fn from(view: MatrixView<'a, T>) -> Self {
+        Self { view: view.into(), overwritable: false }
+    }
+}
+
+/// Brackets one call: engine, clock, report, event.
+///
+/// # Errors
+/// Those of `body`, told to the observers as well.
+#[inline]
+pub(crate) fn call<T: Scalar, R>(
+    operation: &'static str,
+    shape: (usize, usize, usize),
+    options: CallOptions,
+    body: impl FnOnce(&mut Report, bool) -> Result<R>,
+) -> Result<(R, Report)> {
+    let observed = observe::is_observed();
+    let timed = observed || options.timed;
+    let mut clock = Clock::start(timed);
+    let (rows, cols, batch) = shape;
+    let mut report = Report::new(operation, T::DTYPE, rows, cols, batch);
+    let result = match decide(operation, options.device) {
+        Ok(decision) => {
+            report.engine = decision.engine;
+            report.reason = decision.reason;
+            report.warnings.extend(decision.warning);
+            body(&mut report, timed)
+        }
+        Err(error) => Err(error),
+    };
+    clock.lap(&mut report.times.total);
+    if observed {
+        observe::emit(&CallEvent { report: &report, error: result.as_ref().err() });
+    }
+    result.map(|value| (value, report))
+}
+
+/// Brings a matrix to column-major form: where it lies if it may be overwritten and `stored` is column-major, else by
+/// one copy to `target` with leading dimension `stored.rows()`. Returns address and leading dimension for LAPACK.
+///
+/// `stored` is the matrix as LAPACK shall see it (the input or its transpose), `part` in its terms.
+///
+/// # Safety
+/// `target` must hold `stored.rows() * stored.cols()` elements unless the matrix is used in place.
+#[inline]
+pub(crate) unsafe fn take_in<T: Scalar>(
+    stored: MatrixView<'_, T>,
+    part: Part,
+    in_place: bool,
+    check: bool,
+    target: *mut T,
+) -> (*mut T, usize, Swept) {
+    match stored.col_major_lda() {
+        Some(lda) if in_place => {
+            let swept = if check { intake::inspect(stored, part) } else { Swept { norm1: 0.0, finite: true } };
+            (stored.as_ptr().cast_mut(), lda, swept)
+        }
+        _ => {
+            let ld = stored.rows().max(1);
+            // SAFETY: the caller's promise.
+            let swept = unsafe { intake::copy(stored, part, target, ld) };
+            (target, ld, swept)
+        }
+    }
+}
+
+/// Whether the call works in the input's own memory.
+#[inline]
+pub(crate) fn works_in_place<T: Scalar>(a: &Operand<'_, T>, flipped: bool) -> bool {
+    let first_lda = |view: MatrixView<'_, T>| if flipped { view.transposed() } else { view }.col_major_lda();
+    a.overwritable && a.view.count() > 0 && first_lda(a.view.matrix(0)).is_some()
+}
+
+/// The error for a NaN or Inf in argument `name`; `source` and `part` as the user sees them.
+#[cold]
+pub(crate) fn non_finite<T: Scalar>(
+    operation: &'static str,
+    argument: Argument,
+    source: MatrixView<'_, T>,
+    part: Part,
+) -> Error {
+    intake::non_finite(operation, source, part).argument(argument)
+}
+
+/// The error for an INFO that only a defect of this library can cause.
+#[cold]
+pub(crate) fn illegal_argument<T: Scalar>(operation: &'static str, routine: &str, info: i64) -> Error {
+    let routine = format!("{}{routine}", T::DTYPE.prefix());
+    let text = format!("argument {} of {routine} was refused", -info);
+    Error::text(Code::IllegalArgument, operation, text).from_routine(routine, info)
+}
+
+/// A workspace length as LAPACK reports it: a floating-point number, which in single precision may have been rounded
+/// down (exact only to 2^24), so it is taken one unit in the last place higher.
+#[inline]
+pub(crate) fn workspace_length<T: Scalar>(reported: T) -> usize {
+    let length = reported.re_f64();
+    (length + length.abs() * T::Real::EPSILON).ceil().max(1.0) as usize
+}
+
+/// Key of a remembered workspace query: routine and dtype, jobs, sizes.
+type QueryKey = (u16, u16, usize, usize, usize);
+
+thread_local! {
+    static QUERIES: [Cell<(QueryKey, [usize; 3])>; 16] =
+        const { [const { Cell::new(((0, 0, 0, 0, 0), [0; 3])) }; 16] };
+}
+
+/// The answer to a workspace query, from the thread's memory if it was asked before: a query costs as much as half an
+/// SVD of order 4.
+#[inline]
+pub(crate) fn remembered_query(key: QueryKey, ask: impl FnOnce() -> Result<[usize; 3]>) -> Result<[usize; 3]> {
+    let mix = usize::from(key.0)
+        .wrapping_mul(31)
+        .wrapping_add(usize::from(key.1).wrapping_mul(7))
+        .wrapping_add(key.2.wrapping_mul(3))
+        .wrapping_add(key.3)
+        .wrapping_add(key.4.wrapping_mul(5));
+    let slot = mix % 16;
+    let (known, answer) = QUERIES.with(|queries| queries[slot].get());
+    if known == key {
+        return Ok(answer);
+    }
+    let answer = ask()?;
+    QUERIES.with(|queries| queries[slot].set((key, answer)));
+    Ok(answer)
+}
+
+/// The error for two shapes that do not fit.
+#[cold]
+pub(crate) fn shape_mismatch(operation: &'static str, argument: Argument, text: String) -> Error {
+    Error::text(Code::ShapeMismatch, operation, text).argument(argument)
+}
+
+/// Refuses a matrix that is not square.
+#[inline]
+pub(crate) fn require_square<T: Scalar>(operation: &'static str, a: &BatchView<'_, T>) -> Result<usize> {
+    if a.rows() == a.cols() { Ok(a.rows()) } else { Err(not_square(operation, a.rows(), a.cols())) }
+}
+
+#[cold]
+fn not_square(operation: &'static str, rows: usize, cols: usize) -> Error {
+    let text = format!("a must be square, not {rows} x {cols}");
+    Error::text(Code::NotSquare, operation, text).argument(Argument::at(0, "a"))
+}
+
+/// `flops` at 2 GFLOP/s, a rate that small matrices reach on one thread: for deciding about threads only.
+#[inline]
+pub(crate) fn rough_seconds(flops: f64) -> f64 {
+    flops / 2e9 + 0.3e-6
+}
+
+/// Panics if an output does not have the shape that the operation documents: a defect of the caller.
+#[inline]
+pub(crate) fn assert_output<T: Scalar>(name: &str, out: &BatchViewMut<'_, T>, count: usize, rows: usize, cols: usize) {
+    let have = (out.count(), out.rows(), out.cols());
+    assert_eq!(have, (count, rows, cols), "output {name}: (matrices, rows, columns)");
+}

@@ -1,0 +1,211 @@
+//! Linear systems, `A X = B`.
+//!
+//! | structure | factorisation | routines |
+//! |---|---|---|
+//! | general, n <= 8 | `A = P L U Q`, complete pivoting | `xGETC2`, `xGESC2` |
+//! | general | `A = P L U`, partial pivoting | `xGETRF`, `xGETRS` |
+//! | symmetric, Hermitian | `A = U D U^T`, Bunch-Kaufman | `xSYTRF`/`xHETRF`, `xSYTRS`/`xHETRS` |
+//! | positive definite | `A = U^H U`, Cholesky | `xPOTRF`, `xPOTRS` |
+//! | triangular | none | `xTRTRS` |
+//! | diagonal | none | - |
+//!
+//! Very small systems take complete pivoting: it costs the same there, is the more stable of the two, and `xGETC2` is
+//! the one LU in OpenBLAS that takes no lock, without which a batch of them gains from a second core instead of losing.
+//! Where it finds a pivot below the rounding level, partial pivoting decides whether the matrix is singular.
+//!
+//! A row-major A is factorised as its transpose, and the transposed system solved. How well A is conditioned is known
+//! after every solve; see [`crate::conditioning`].
+
+use super::{
+    CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds,
+    shape_mismatch,
+};
+use crate::batch::{self, Plan};
+use crate::conditioning::{ill_conditioned, threshold};
+use crate::intake::{Part, is_flipped};
+use crate::provider::library;
+use crate::report::Report;
+use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
+
+mod engine;
+
+pub(super) const OPERATION: &str = "solve";
+
+/// What is known about A.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Structure {
+    /// Nothing.
+    #[default]
+    General,
+    /// `A = A^T`, real or complex; only the triangle that [`SolveOptions::lower`] names is read.
+    Symmetric,
+    /// `A = A^H`; only one triangle is read.
+    Hermitian,
+    /// `A = A^H` with positive eigenvalues; only one triangle is read.
+    PositiveDefinite,
+    /// Zero below the diagonal; what lies there is not read.
+    UpperTriangular,
+    /// Zero above the diagonal; what lies there is not read.
+    LowerTriangular,
+    /// Zero off the diagonal; what lies there is not read.
+    Diagonal,
+}
+
+/// Options of [`solve`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SolveOptions {
+    /// What is known about A.
+    pub structure: Structure,
+    /// For symmetric, Hermitian and positive definite A: read the lower triangle instead of the upper.
+    pub lower: bool,
+    /// What every operation can be told.
+    pub call: CallOptions,
+}
+
+/// Solution of [`solve`].
+#[derive(Clone, Debug)]
+pub struct Solution<T: Scalar> {
+    /// X, n x nrhs, column-major.
+    pub x: Matrix<T>,
+    /// What the call did; `rcond` is set, and a warning is there if no digit of X is certain.
+    pub report: Report,
+}
+
+/// Solves `A X = B` for one A (n x n) and any number of right-hand sides (n x nrhs).
+///
+/// The result solves `(A + E) X = B` with `norm(E)` a small multiple of `n eps norm(A)`. If A is singular to working
+/// precision (`rcond < eps`) the report carries the warning `LAP-W001`.
+///
+/// # Errors
+/// `LAP-E001` for NaN or Inf, with the place; `LAP-E002`, `LAP-E003` for shapes; `LAP-E010` if A is exactly singular, with
+/// the pivot; `LAP-E011` if it is not positive definite though said to be; `LAP-E030` to `LAP-E034`, `LAP-E040`.
+///
+/// # Examples
+/// ```
+/// use lapack_ai::{MatrixView, SolveOptions, solve};
+/// let a = MatrixView::row_major(&[2.0, 1.0, 1.0, 3.0], 2, 2).unwrap();
+/// let b = MatrixView::col_major(&[3.0, 4.0], 2, 1).unwrap();
+/// let solution = solve(a, b, SolveOptions::default())?;
+/// assert!((solution.x.get(0, 0) - 1.0).abs() < 1e-15);
+/// assert!(solution.report.rcond.unwrap() > 0.1);
+/// # Ok::<(), lapack_ai::Error>(())
+/// ```
+///
+/// Source: LAPACK Users' Guide, section 2.3.1.
+pub fn solve<T: Scalar>(a: MatrixView<'_, T>, b: MatrixView<'_, T>, options: SolveOptions) -> Result<Solution<T>> {
+    let mut x = Matrix::zeros(b.rows(), b.cols());
+    let report = solve_into(a.into(), &b.into(), &x.view_mut().into(), options)?;
+    Ok(Solution { x, report })
+}
+
+/// As [`solve`], for a batch, into memory of the caller. `x` is column-major and has B's batch and shape; A may have
+/// fewer batch dimensions or extents of 1, which are repeated. X may be B itself.
+///
+/// # Panics
+/// If `x` does not have the shape or order stated.
+///
+/// # Errors
+/// As [`solve`]; the error lists every matrix that failed.
+#[inline]
+pub fn solve_into<T: Scalar>(
+    a: Operand<'_, T>,
+    b: &BatchView<'_, T>,
+    x: &BatchViewMut<'_, T>,
+    options: SolveOptions,
+) -> Result<Report> {
+    let (n, count) = (a.view.rows(), b.count());
+    let body = |report: &mut Report, timed| run(&a, b, x, options, report, timed);
+    call::<T, ()>(OPERATION, (n, a.view.cols(), count), options.call, body).map(|((), report)| report)
+}
+
+#[inline]
+fn run<T: Scalar>(
+    a: &Operand<'_, T>,
+    b: &BatchView<'_, T>,
+    x: &BatchViewMut<'_, T>,
+    options: SolveOptions,
+    report: &mut Report,
+    timed: bool,
+) -> Result<()> {
+    let n = require_square(OPERATION, &a.view)?;
+    if b.rows() != n {
+        return Err(rows_differ(n, b.rows()));
+    }
+    assert_output("x", x, b.count(), n, b.cols());
+    let widened;
+    let matrices = if a.view.batch_shape() == b.batch_shape() {
+        &a.view
+    } else {
+        widened = a
+            .view
+            .broadcast_to(b.batch_shape())
+            .ok_or_else(|| batches_differ(a.view.batch_shape(), b.batch_shape()))?;
+        &widened
+    };
+    let library = library()?;
+    let count = b.count();
+    if n == 0 || count == 0 {
+        return Ok(());
+    }
+    let flipped = is_flipped(a.view.layout());
+    // A repeated matrix serves several systems, so it must survive the first.
+    let overwrite = a.overwritable && a.view.count() == count;
+    let engine = engine::Engine::new(library, options, n, b.cols(), flipped, overwrite, &a.view, timed)?;
+    report.routine = engine.routine();
+    if engine.copies() {
+        report.count_copy(n * n * count);
+    }
+    let plan = Plan {
+        count,
+        seconds_each: rough_seconds(engine.flops()),
+        threshold: threshold::<T>(),
+        concurrent: engine.runs_side_by_side(),
+    };
+    let start = || engine.start();
+    let item = |scratch: &mut _, index| engine.one(matrices.matrix(index), b.matrix(index), x, index, scratch);
+    let outcome = batch::run(library, plan, report, start, item)?.conclude(report)?;
+    if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
+        report.warnings.push(ill_conditioned::<T>(OPERATION, rcond, &outcome.ill_conditioned, count, matrix));
+    }
+    Ok(())
+}
+
+#[cold]
+fn rows_differ(n: usize, rows: usize) -> Error {
+    let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
+    shape_mismatch(OPERATION, Argument::at(1, "b"), text)
+}
+
+#[cold]
+fn batches_differ(a: &[usize], b: &[usize]) -> Error {
+    let text = format!("the leading dimensions {a:?} of a and {b:?} of b do not fit together");
+    shape_mismatch(OPERATION, Argument::at(1, "b"), text)
+}
+
+/// The error for INFO of a factorisation of A.
+#[cold]
+fn failure<T: Scalar>(structure: Structure, routine: &str, info: i64, n: usize) -> Error {
+    if info < 0 {
+        return illegal_argument::<T>(OPERATION, routine, info);
+    }
+    let (code, detail) = if structure == Structure::PositiveDefinite {
+        (Code::NotPositiveDefinite, Detail::NotPositiveMinor { order: info as usize, n })
+    } else {
+        (Code::Singular, Detail::ZeroPivot { index: info as usize - 1, n })
+    };
+    Error::new(code, OPERATION, detail)
+        .argument(Argument::at(0, "a"))
+        .from_routine(format!("{}{routine}", T::DTYPE.prefix()), info)
+}
+
+/// The error for a NaN or Inf in A.
+#[cold]
+fn bad_a<T: Scalar>(a: MatrixView<'_, T>, part: Part) -> Error {
+    non_finite(OPERATION, Argument::at(0, "a"), a, part)
+}
+
+/// The error for a NaN or Inf in B.
+#[cold]
+fn bad_b<T: Scalar>(b: MatrixView<'_, T>) -> Error {
+    non_finite(OPERATION, Argument::at(1, "b"), b, Part::Full)
+}

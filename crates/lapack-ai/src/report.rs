@@ -1,0 +1,146 @@
+//! What a call did: engine and reason, routine, time by phase, copies, conditioning, warnings.
+
+use lapack_ai_core::{DType, Error};
+use std::time::{Duration, Instant};
+
+/// Who computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The LAPACK on the CPU.
+    Cpu,
+}
+
+impl Engine {
+    /// `cpu`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Cpu => "cpu",
+        }
+    }
+}
+
+/// Where an estimate of the reciprocal condition number comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RcondSource {
+    /// One solve with a random vector: the true value is rarely larger by much, and may be smaller. See `conditioning`.
+    Probe,
+    /// LAPACK's estimator (`xxCON`), usually within a factor of 3.
+    Estimator,
+    /// The ratio of extreme singular values: exact up to rounding.
+    SingularValues,
+    /// The ratio of extreme diagonal elements of a diagonal matrix: exact.
+    Diagonal,
+}
+
+impl RcondSource {
+    /// A word for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            RcondSource::Probe => "probe",
+            RcondSource::Estimator => "estimator",
+            RcondSource::SingularValues => "singular-values",
+            RcondSource::Diagonal => "diagonal",
+        }
+    }
+}
+
+/// Time of one call, by phase. Phases of matrices that run side by side add up, so their sum can exceed the total.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// From the entry of the operation to its return.
+    pub total: Duration,
+    /// Checking for NaN and Inf, and making the working copy: one sweep.
+    pub intake: Duration,
+    /// Inside LAPACK.
+    pub compute: Duration,
+    /// Conditioning: the probe and, where it runs, LAPACK's estimator.
+    pub conditioning: Duration,
+}
+
+/// What a call did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The operation: `svd`, `solve`, ...
+    pub operation: &'static str,
+    /// Element type.
+    pub dtype: DType,
+    /// Rows of each matrix.
+    pub rows: usize,
+    /// Columns of each matrix.
+    pub cols: usize,
+    /// Number of matrices.
+    pub batch: usize,
+    /// Who computed.
+    pub engine: Engine,
+    /// Why that engine.
+    pub reason: &'static str,
+    /// The LAPACK routine without its type prefix.
+    pub routine: &'static str,
+    /// Matrices worked on side by side.
+    pub workers: usize,
+    /// Copies made of input matrices, by the library and by the language binding.
+    pub copies: usize,
+    /// Their size in bytes.
+    pub bytes_copied: usize,
+    /// Smallest estimate of the reciprocal condition number over the batch.
+    pub rcond: Option<f64>,
+    /// Where it comes from.
+    pub rcond_source: Option<RcondSource>,
+    /// The matrix it belongs to.
+    pub rcond_matrix: usize,
+    /// Time by phase; zero unless asked for (an observer, or [`crate::CallOptions::timed`]).
+    pub times: Times,
+    /// What is doubtful about the result.
+    pub warnings: Vec<Error>,
+}
+
+impl Report {
+    /// An empty report of a call about to run.
+    pub(crate) fn new(operation: &'static str, dtype: DType, rows: usize, cols: usize, batch: usize) -> Self {
+        Self {
+            operation,
+            dtype,
+            rows,
+            cols,
+            batch,
+            engine: Engine::Cpu,
+            reason: "",
+            routine: "",
+            workers: 1,
+            copies: 0,
+            bytes_copied: 0,
+            rcond: None,
+            rcond_source: None,
+            rcond_matrix: 0,
+            times: Times::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Counts one copy.
+    pub fn count_copy(&mut self, elements: usize) {
+        self.copies += 1;
+        self.bytes_copied += elements * self.dtype.size();
+    }
+}
+
+/// A stopwatch that costs nothing when it is off.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Option<Instant>);
+
+impl Clock {
+    #[inline]
+    pub(crate) fn start(on: bool) -> Self {
+        Self(on.then(Instant::now))
+    }
+
+    /// Adds the time since the start, or the last lap, to `phase`.
+    #[inline]
+    pub(crate) fn lap(&mut self, phase: &mut Duration) {
+        if let Some(last) = &mut self.0 {
+            let now = Instant::now();
+            *phase += now - *last;
+            *last = now;
+        }
+    }
+}

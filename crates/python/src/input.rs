@@ -1,0 +1,180 @@
+//! From Python objects to views, without a copy wherever NumPy's memory can be read as it is.
+
+use crate::errors::helper;
+use lapack_ai::{BatchView, DType, MatrixView, Scalar};
+use numpy::npyffi::{
+    NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PyArray_CheckExact, PyArray_Descr,
+    PyArrayObject,
+};
+use numpy::npyffi::{array::PY_ARRAY_API, get_type_object};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// NumPy's numbers of the four types.
+pub(crate) const TYPE_NUMBERS: [i32; 4] = [11, 12, 14, 15];
+
+/// An array of one of the four types, in native byte order, aligned, with strides of whole elements.
+pub(crate) struct Input<'py> {
+    array: Bound<'py, PyAny>,
+    dtype: DType,
+    /// Copies made to bring it to this form.
+    pub(crate) copies: usize,
+    /// Their size.
+    pub(crate) bytes_copied: usize,
+}
+
+fn fields<'a>(array: &'a Bound<'_, PyAny>) -> &'a numpy::npyffi::PyArrayObject_fields {
+    // SAFETY: only called on objects that passed `PyArray_CheckExact`.
+    unsafe { &(*array.as_ptr().cast::<PyArrayObject>()).fields }
+}
+
+/// The element type of an exact NumPy array that can be read as it lies.
+#[inline]
+fn readable_dtype(py: Python<'_>, object: &Bound<'_, PyAny>) -> Option<DType> {
+    // SAFETY: any object may be asked.
+    if unsafe { PyArray_CheckExact(py, object.as_ptr()) } == 0 {
+        return None;
+    }
+    let fields = fields(object);
+    // SAFETY: an array has a descriptor.
+    let descr = unsafe { &(*fields.descr.cast::<PyArray_Descr>()).fields };
+    let dtype = TYPE_NUMBERS.iter().position(|&number| number == descr.type_num).map(|index| DType::ALL[index])?;
+    let native = descr.byteorder as u8 == b'=' || descr.byteorder as u8 == b'|';
+    let aligned = fields.flags & NPY_ARRAY_ALIGNED != 0;
+    let whole = || strides(fields).iter().all(|stride| stride % dtype.size() as isize == 0);
+    (native && aligned && whole()).then_some(dtype)
+}
+
+fn shape(fields: &numpy::npyffi::PyArrayObject_fields) -> &[usize] {
+    match fields.nd {
+        0 => &[],
+        // SAFETY: NumPy keeps `nd` extents, which are never negative.
+        nd => unsafe { std::slice::from_raw_parts(fields.dimensions.cast::<usize>(), nd as usize) },
+    }
+}
+
+fn strides(fields: &numpy::npyffi::PyArrayObject_fields) -> &[isize] {
+    match fields.nd {
+        0 => &[],
+        // SAFETY: NumPy keeps `nd` strides.
+        nd => unsafe { std::slice::from_raw_parts(fields.strides.cast::<isize>(), nd as usize) },
+    }
+}
+
+impl<'py> Input<'py> {
+    /// Takes `object` as argument `name` of `operation`. Anything but a readable array goes through
+    /// `lapack_py._convert.as_array`, which converts or refuses it in words.
+    #[inline]
+    pub(crate) fn new(object: &Bound<'py, PyAny>, operation: &str, name: &str) -> PyResult<Self> {
+        match readable_dtype(object.py(), object) {
+            Some(dtype) => Ok(Self { array: object.clone(), dtype, copies: 0, bytes_copied: 0 }),
+            None => Self::convert(object, operation, name),
+        }
+    }
+
+    #[cold]
+    fn convert(object: &Bound<'py, PyAny>, operation: &str, name: &str) -> PyResult<Self> {
+        static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = object.py();
+        let convert = helper(py, &AS_ARRAY, "lapack_py._convert", "as_array")?;
+        let (array, bytes_copied): (Bound<'py, PyAny>, usize) = convert.call1((object, operation, name))?.extract()?;
+        let dtype = readable_dtype(py, &array).ok_or_else(|| {
+            pyo3::exceptions::PyTypeError::new_err("lapack_py._convert.as_array gave no readable array")
+        })?;
+        Ok(Self { array, dtype, copies: usize::from(bytes_copied > 0), bytes_copied })
+    }
+
+    /// Element type.
+    #[inline]
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// All extents.
+    #[inline]
+    pub(crate) fn shape(&self) -> &[usize] {
+        shape(fields(&self.array))
+    }
+
+    /// The array itself.
+    pub(crate) fn object(&self) -> &Bound<'py, PyAny> {
+        &self.array
+    }
+
+    /// Whether the caller's own memory may be written: asked for, not converted, not read-only, and no element is part of
+    /// two matrices (a broadcast batch would be overwritten while it is still needed).
+    #[inline]
+    pub(crate) fn may_overwrite(&self, asked: bool) -> bool {
+        asked && self.copies == 0 && {
+            let fields = fields(&self.array);
+            let distinct = fields.nd == 2 || fields.flags & NPY_ARRAY_C_CONTIGUOUS != 0;
+            distinct && fields.flags & NPY_ARRAY_WRITEABLE != 0
+        }
+    }
+
+    /// The same values in another of the four types; the array itself if it has that type.
+    pub(crate) fn cast(self, dtype: DType) -> PyResult<Self> {
+        if dtype == self.dtype {
+            return Ok(self);
+        }
+        let array = self.array.call_method1("astype", (dtype.name(),))?;
+        let bytes_copied = self.bytes_copied + shape(fields(&array)).iter().product::<usize>() * dtype.size();
+        Ok(Self { array, dtype, copies: self.copies + 1, bytes_copied })
+    }
+
+    /// The last two axes as matrices, the others as batch.
+    ///
+    /// # Panics
+    /// If there are fewer than two axes, or the elements are not `T`.
+    #[inline]
+    pub(crate) fn matrices<T: Scalar>(&self) -> BatchView<'_, T> {
+        let (shape, strides) = (self.shape(), strides(fields(&self.array)));
+        let batch = shape.len() - 2;
+        let [rows, cols] = [shape[batch], shape[batch + 1]];
+        let size = size_of::<T>() as isize;
+        // SAFETY: NumPy's shape and strides describe elements of type T, which `readable_dtype` checked to be aligned;
+        // the array is kept alive by `self`. Other threads may write them only by the user's own fault.
+        unsafe {
+            assert!(self.dtype == T::DTYPE);
+            let data = fields(&self.array).data.cast::<T>();
+            let first = MatrixView::from_raw(data, rows, cols, strides[batch] / size, strides[batch + 1] / size);
+            if batch == 0 {
+                return first.into();
+            }
+            let batch_strides: Vec<isize> = strides[..batch].iter().map(|stride| stride / size).collect();
+            BatchView::from_raw(first, &shape[..batch], &batch_strides)
+        }
+    }
+
+    /// A one-dimensional array as one column (n x 1) or, with `row`, one row (1 x n).
+    pub(crate) fn vector<T: Scalar>(&self, row: bool) -> BatchView<'_, T> {
+        let (n, stride) = (self.shape()[0], strides(fields(&self.array))[0] / size_of::<T>() as isize);
+        // SAFETY: as for `matrices`.
+        unsafe {
+            assert!(self.dtype == T::DTYPE && self.shape().len() == 1);
+            let data = fields(&self.array).data.cast::<T>();
+            let column = MatrixView::from_raw(data, n, 1, stride, n as isize);
+            if row { column.transposed() } else { column }.into()
+        }
+    }
+}
+
+/// The type in which an operation on both computes: double if either is, complex if either is.
+pub(crate) fn common_dtype(a: DType, b: DType) -> DType {
+    let double = |dtype| matches!(dtype, DType::Float64 | DType::Complex128);
+    match (a.is_complex() || b.is_complex(), double(a) || double(b)) {
+        (false, false) => DType::Float32,
+        (false, true) => DType::Float64,
+        (true, false) => DType::Complex64,
+        (true, true) => DType::Complex128,
+    }
+}
+
+/// The class `numpy.ndarray`, as C sees it.
+pub(crate) fn array_type(py: Python<'_>) -> *mut pyo3::ffi::PyTypeObject {
+    // SAFETY: NumPy is imported by `PY_ARRAY_API`'s first use.
+    unsafe {
+        let _ = &PY_ARRAY_API;
+        get_type_object(py, NpyTypes::PyArray_Type)
+    }
+}

@@ -1,0 +1,37 @@
+//! The Python module's native half, `lapack_py._native`.
+//!
+//! Arrays enter as views (`input`), results are written straight into new NumPy arrays (`output`), the GIL is released in
+//! one place (`gate`), and errors and warnings become Python's in one place (`errors`). The operations themselves are
+//! those of `lapack-ai`.
+
+mod errors;
+mod gate;
+mod input;
+mod ops;
+mod options;
+mod output;
+mod report;
+mod system;
+
+use pyo3::prelude::*;
+
+/// Compiled half of `lapack_py`; use the functions that `lapack_py` exports.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::ops::{
+        cholesky::cholesky,
+        eigh::{eigh, eigvalsh},
+        lstsq::lstsq,
+        matmul::matmul,
+        qr::qr,
+        solve::solve,
+        svd::{svd, svdvals},
+    };
+    #[pymodule_export]
+    use crate::report::Report;
+    #[pymodule_export]
+    use crate::system::{
+        Subscription, add_library_hint, config, doctor, get_num_threads, library_info, observe, set_num_threads,
+    };
+}

@@ -1,0 +1,79 @@
+use super::svd::writable;
+use super::{require_matrix, with_scalar};
+use crate::gate::enter_lapack;
+use crate::input::Input;
+use crate::options::call_options;
+use crate::output::{Order, Output};
+use crate::report::finish;
+use lapack_ai::{CallOptions, Layout, Operand, Scalar, cholesky_into};
+use pyo3::prelude::*;
+
+/// Cholesky factor of Hermitian positive definite matrices.
+///
+/// Parameters
+/// ----------
+/// a : array_like, shape (..., M, M)
+///     Only the triangle of the factor is read; NaN and Inf in it are refused with their place.
+/// upper : bool
+///     Return U with a = U.conj().T @ U instead of L with a = L @ L.conj().T.
+/// overwrite_a : bool
+///     Allow the factor to take a's memory: saves the copy.
+/// check_finite, gpu, device, return_report
+///     As for `svd`.
+///
+/// Returns
+/// -------
+/// ndarray of a's shape and order; the other triangle is zero.
+///
+/// Raises
+/// ------
+/// NotPositiveDefiniteError
+///     A numpy.linalg.LinAlgError that names the leading minor.
+///
+/// Notes
+/// -----
+/// LAPACK xPOTRF.
+#[pyfunction]
+#[pyo3(signature = (a, /, *, upper=false, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(
+    text_signature = "(a, /, *, upper=False, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+)]
+pub(crate) fn cholesky<'py>(
+    py: Python<'py>,
+    a: &Bound<'py, PyAny>,
+    upper: bool,
+    overwrite_a: bool,
+    check_finite: bool,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
+    return_report: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let call = call_options("cholesky", check_finite, gpu, device, return_report)?;
+    let input = Input::new(a, "cholesky", "a")?;
+    require_matrix(py, "cholesky", "a", &input)?;
+    with_scalar!(input.dtype(), run(py, &input, upper, overwrite_a, call))
+}
+
+fn run<'py, T: Scalar>(
+    py: Python<'py>,
+    input: &Input<'py>,
+    upper: bool,
+    overwrite_a: bool,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    let a = input.matrices::<T>();
+    let layout = a.layout();
+    let order = if matches!(layout, Layout::ColMajor { .. }) { Order::ColMajor } else { Order::RowMajor };
+    let flops = (a.rows() as f64).powi(3) / 3.0 * a.count() as f64;
+    if input.may_overwrite(overwrite_a) && layout != Layout::Strided && a.rows() == a.cols() {
+        // SAFETY: allowed just above; both views are of memory that the caller gave up, and the operation knows that
+        // they are the same.
+        let (mut a, factor) = unsafe { (writable(&a), writable(&a)) };
+        let outcome = enter_lapack(py, flops, || cholesky_into(Operand::overwritable(&mut a), &factor, upper, call));
+        return finish(py, outcome, &[input], call.timed, || Ok(input.object().clone()));
+    }
+    let output = Output::matrices::<T>(py, a.batch_shape(), a.rows(), a.cols(), order)?;
+    let factor = output.view();
+    let outcome = enter_lapack(py, flops, || cholesky_into(a.into(), &factor, upper, call));
+    finish(py, outcome, &[input], call.timed, || Ok(output.into_array()))
+}

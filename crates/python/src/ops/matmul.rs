@@ -1,0 +1,97 @@
+use super::{broadcast, unify, with_scalar};
+use crate::errors::{helper, to_python};
+use crate::gate::enter_lapack;
+use crate::input::Input;
+use crate::options::call_options;
+use crate::output::{Order, Output};
+use crate::report::finish;
+use lapack_ai::{Argument, CallOptions, Code, Error, Scalar, matmul_into};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// Matrix product with NumPy's rules: one-dimensional operands are a row (x1) or a column (x2), leading dimensions
+/// broadcast.
+///
+/// Integer operands are multiplied exactly, by NumPy. NaN and Inf are not looked for.
+///
+/// Parameters
+/// ----------
+/// x1, x2 : array_like
+///     Shapes (..., M, K) and (..., K, N).
+/// gpu, device, return_report
+///     As for `svd`.
+///
+/// Returns
+/// -------
+/// ndarray, shape (..., M, N)
+///
+/// Notes
+/// -----
+/// BLAS xGEMM.
+#[pyfunction]
+#[pyo3(signature = (x1, x2, /, *, gpu=None, device=None, return_report=false))]
+#[pyo3(text_signature = "(x1, x2, /, *, gpu='auto', device=None, return_report=False)")]
+pub(crate) fn matmul<'py>(
+    py: Python<'py>,
+    x1: &Bound<'py, PyAny>,
+    x2: &Bound<'py, PyAny>,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
+    return_report: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let call = call_options("matmul", true, gpu, device, return_report)?;
+    let (a, b) = match (Input::new(x1, "matmul", "x1"), Input::new(x2, "matmul", "x2")) {
+        (Ok(a), Ok(b)) if a.copies + b.copies == 0 || return_report => (a, b),
+        (Ok(a), Ok(b)) => match exact_product(py, x1, x2)? {
+            Some(product) => return Ok(product),
+            None => (a, b),
+        },
+        (Err(error), _) | (_, Err(error)) => return Err(error),
+    };
+    if a.shape().is_empty() || b.shape().is_empty() {
+        let error = Error::text(Code::NotAMatrix, "matmul", "a single number is no matrix; use * to scale")
+            .argument(Argument::at(usize::from(!a.shape().is_empty()), "x1"));
+        return Err(to_python(py, &error));
+    }
+    let (a, b) = unify(a, b)?;
+    with_scalar!(a.dtype(), run(py, &a, &b, call))
+}
+
+/// NumPy's product where both operands are integers or booleans: exact, which floating point is not.
+#[cold]
+fn exact_product<'py>(
+    py: Python<'py>,
+    x1: &Bound<'py, PyAny>,
+    x2: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    static EXACT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let product = helper(py, &EXACT, "lapack_py._convert", "exact_product")?.call1((x1, x2))?;
+    Ok((!product.is_none()).then_some(product))
+}
+
+fn run<'py, T: Scalar>(
+    py: Python<'py>,
+    a_input: &Input<'py>,
+    b_input: &Input<'py>,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (a_vector, b_vector) = (a_input.shape().len() == 1, b_input.shape().len() == 1);
+    let a = if a_vector { a_input.vector::<T>(true) } else { a_input.matrices::<T>() };
+    let b = if b_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
+    let batch = broadcast(py, "matmul", a.batch_shape(), b.batch_shape())?;
+    let (m, n) = (a.rows(), b.cols());
+    let output = Output::matrices::<T>(py, &batch, m, n, Order::RowMajor)?;
+    let c = output.view();
+    let flops = 2.0 * (m * n * a.cols() * batch.iter().product::<usize>()) as f64;
+    let outcome = enter_lapack(py, flops, || matmul_into(&a, &b, &c, call));
+    finish(py, outcome, &[a_input, b_input], call.timed, || {
+        let product = output.into_array();
+        if !a_vector && !b_vector {
+            return Ok(product);
+        }
+        let mut shape = batch.clone();
+        shape.extend([(a_vector, m), (b_vector, n)].iter().filter(|(dropped, _)| !dropped).map(|(_, extent)| *extent));
+        let product = product.call_method1("reshape", (pyo3::types::PyTuple::new(py, &shape)?,))?;
+        if shape.is_empty() { product.get_item(()) } else { Ok(product) }
+    })
+}

@@ -1,0 +1,107 @@
+//! One file an operation: keywords in, views to the core, arrays out.
+
+pub(crate) mod cholesky;
+pub(crate) mod eigh;
+pub(crate) mod lstsq;
+pub(crate) mod matmul;
+pub(crate) mod qr;
+pub(crate) mod solve;
+pub(crate) mod svd;
+
+use crate::errors::{helper, to_python};
+use crate::input::{Input, common_dtype};
+use lapack_ai::{Argument, Code, Error};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// Runs a generic function for the type that `dtype` names.
+macro_rules! with_scalar {
+    ($dtype:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match $dtype {
+            lapack_ai::DType::Float32 => $function::<f32>($($argument),*),
+            lapack_ai::DType::Float64 => $function::<f64>($($argument),*),
+            lapack_ai::DType::Complex64 => $function::<lapack_ai::Complex32>($($argument),*),
+            lapack_ai::DType::Complex128 => $function::<lapack_ai::Complex64>($($argument),*),
+        }
+    };
+}
+pub(crate) use with_scalar;
+
+/// Refuses fewer than two dimensions.
+#[inline]
+pub(crate) fn require_matrix(
+    py: Python<'_>,
+    operation: &'static str,
+    name: &'static str,
+    input: &Input<'_>,
+) -> PyResult<()> {
+    if input.shape().len() >= 2 { Ok(()) } else { Err(not_a_matrix(py, operation, name, input.shape().len())) }
+}
+
+#[cold]
+fn not_a_matrix(py: Python<'_>, operation: &'static str, name: &'static str, dimensions: usize) -> PyErr {
+    let text =
+        format!("{name} has {dimensions} dimension{}; at least 2 are needed", if dimensions == 1 { "" } else { "s" });
+    let error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(0, name)).fix(
+        lapack_ai::Applicability::Maybe,
+        format!("use {name}[None, :] for one row or {name}[:, None] for one column."),
+    );
+    to_python(py, &error)
+}
+
+/// Both inputs in the type that holds either.
+#[inline]
+pub(crate) fn unify<'py>(a: Input<'py>, b: Input<'py>) -> PyResult<(Input<'py>, Input<'py>)> {
+    if a.dtype() == b.dtype() {
+        return Ok((a, b));
+    }
+    let dtype = common_dtype(a.dtype(), b.dtype());
+    Ok((a.cast(dtype)?, b.cast(dtype)?))
+}
+
+/// NumPy's broadcasting of leading dimensions.
+#[inline]
+pub(crate) fn broadcast(py: Python<'_>, operation: &'static str, a: &[usize], b: &[usize]) -> PyResult<Vec<usize>> {
+    if a == b {
+        return Ok(a.to_vec());
+    }
+    let axes = a.len().max(b.len());
+    let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(axes).map_or(1, |axis| shape[axis]);
+    (0..axes)
+        .map(|axis| match (extent(a, axis), extent(b, axis)) {
+            (1, other) | (other, 1) => Ok(other),
+            (same, other) if same == other => Ok(same),
+            _ => {
+                let text = format!("the leading dimensions {a:?} of a and {b:?} of b do not fit together");
+                Err(to_python(py, &Error::text(Code::ShapeMismatch, operation, text).argument(Argument::at(1, "b"))))
+            }
+        })
+        .collect()
+}
+
+/// A named tuple class of `lapack_py._results`.
+#[inline]
+pub(crate) fn result_class<'py>(
+    py: Python<'py>,
+    cell: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    helper(py, cell, "lapack_py._results", name)
+}
+
+/// The `LAP-E002` error for a right-hand side.
+#[cold]
+pub(crate) fn bad_rhs(py: Python<'_>, operation: &'static str, text: String, fix: Option<String>) -> PyErr {
+    let mut error = Error::text(Code::ShapeMismatch, operation, text).argument(Argument::at(1, "b"));
+    if let Some(fix) = fix {
+        error = error.fix(lapack_ai::Applicability::Maybe, fix);
+    }
+    to_python(py, &error)
+}
+
+/// A stack of right-hand sides that looks like a stack of vectors: NumPy 2 reads it as matrices.
+#[cold]
+pub(crate) fn rhs_advice(a: &[usize], b: &[usize]) -> Option<String> {
+    let vectors = b.len() >= 2 && a.len() == b.len() + 1 && a[..a.len() - 1] == *b;
+    vectors.then(|| "b looks like a stack of vectors: pass b[..., None] and take x[..., 0].".to_string())
+}

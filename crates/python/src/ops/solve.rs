@@ -1,0 +1,147 @@
+use super::svd::writable;
+use super::{bad_rhs, broadcast, require_matrix, rhs_advice, unify, with_scalar};
+use crate::gate::enter_lapack;
+use crate::input::Input;
+use crate::options::{bad, call_options};
+use crate::output::{Order, Output};
+use crate::report::finish;
+use lapack_ai::{BatchView, BatchViewMut, Operand, Scalar, SolveOptions, Structure, solve_into};
+use pyo3::prelude::*;
+
+/// Solve a @ x = b.
+///
+/// Parameters
+/// ----------
+/// a : array_like, shape (..., M, M)
+///     NaN and Inf are refused with their place.
+/// b : array_like, shape (M,) or (..., M, K)
+///     A vector only if it has exactly one dimension (NumPy 2's rule).
+/// assume_a : str
+///     "gen" (default), "sym", "her", "pos", "upper triangular", "lower triangular", "diagonal"; SciPy's long names too.
+///     "banded" and "tridiagonal" are accepted and solved as "gen".
+/// lower : bool
+///     For "sym", "her", "pos": read the lower triangle instead of the upper.
+/// overwrite_a, overwrite_b : bool
+///     Allow the memory to be used: saves the copy where the layout permits.
+/// check_finite : bool
+///     Look for NaN and Inf first; rides on the copy.
+/// gpu, device
+///     "auto", True, "require" or False; "auto", "cpu" or "gpu".
+/// return_report : bool
+///     Return (x, Report); ``report.rcond`` tells how well a is conditioned.
+///
+/// Returns
+/// -------
+/// x : ndarray of b's shape (Fortran order)
+///
+/// Raises
+/// ------
+/// SingularMatrixError, NotPositiveDefiniteError, NonFiniteError, ShapeError
+///     All are numpy.linalg.LinAlgError.
+///
+/// Warns
+/// -----
+/// IllConditionedWarning
+///     A scipy.linalg.LinAlgWarning, where rcond is below the precision: no digit of x is certain.
+///
+/// Notes
+/// -----
+/// LAPACK xGETRF/xGETRS (xGETC2/xGESC2 for M <= 8), xSYTRF, xHETRF, xPOTRF, xTRTRS. The conditioning comes from one more
+/// right-hand side with random elements, about 2 % of the time; xxCON runs only where that gives cause.
+#[pyfunction]
+#[pyo3(signature = (a, b, *, assume_a=None, lower=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(
+    text_signature = "(a, b, *, assume_a='gen', lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+)]
+pub(crate) fn solve<'py>(
+    py: Python<'py>,
+    a: &Bound<'py, PyAny>,
+    b: &Bound<'py, PyAny>,
+    assume_a: Option<&str>,
+    lower: bool,
+    overwrite_a: bool,
+    overwrite_b: bool,
+    check_finite: bool,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
+    return_report: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let structure = assume_a.map_or(Ok(Structure::General), structure)?;
+    let call = call_options("solve", check_finite, gpu, device, return_report)?;
+    let (a, b) = (Input::new(a, "solve", "a")?, Input::new(b, "solve", "b")?);
+    require_matrix(py, "solve", "a", &a)?;
+    if b.shape().is_empty() {
+        return Err(bad_rhs(py, "solve", "b is a single number; it needs at least 1 dimension".into(), None));
+    }
+    let (a, b) = unify(a, b)?;
+    let options = SolveOptions { structure, lower, call };
+    with_scalar!(a.dtype(), run(py, &a, &b, options, overwrite_a, overwrite_b))
+}
+
+/// SciPy's names.
+fn structure(name: &str) -> PyResult<Structure> {
+    match name {
+        "gen" | "general" | "banded" | "tridiagonal" => Ok(Structure::General),
+        "sym" | "symmetric" => Ok(Structure::Symmetric),
+        "her" | "hermitian" => Ok(Structure::Hermitian),
+        "pos" | "positive definite" => Ok(Structure::PositiveDefinite),
+        "upper triangular" => Ok(Structure::UpperTriangular),
+        "lower triangular" => Ok(Structure::LowerTriangular),
+        "diagonal" => Ok(Structure::Diagonal),
+        _ => Err(bad(
+            "solve",
+            &format!(
+                "assume_a='{name}' must be 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular' or 'diagonal'"
+            ),
+        )),
+    }
+}
+
+fn run<'py, T: Scalar>(
+    py: Python<'py>,
+    a_input: &Input<'py>,
+    b_input: &Input<'py>,
+    options: SolveOptions,
+    overwrite_a: bool,
+    overwrite_b: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let a = a_input.matrices::<T>();
+    let one_vector = b_input.shape().len() == 1;
+    let b = if one_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
+    if a.rows() == a.cols() && b.rows() != a.rows() {
+        let (n, rows) = (a.rows(), b.rows());
+        let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
+        return Err(bad_rhs(py, "solve", text, rhs_advice(a_input.shape(), b_input.shape())));
+    }
+    let batch = broadcast(py, "solve", a.batch_shape(), b.batch_shape())?;
+    let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };
+    let flops = (a.rows() * a.rows() * (a.rows() + 2 * b.cols()) * b.count()) as f64;
+
+    let reuse_b = b_input.may_overwrite(overwrite_b) && b.count() <= 1 && in_lapack_order(&b) && a.rows() == a.cols();
+    let output = if reuse_b {
+        None
+    } else if one_vector {
+        Some(Output::vectors::<T>(py, &batch, b.rows())?)
+    } else {
+        Some(Output::matrices::<T>(py, &batch, b.rows(), b.cols(), Order::ColMajor)?)
+    };
+    let x: BatchViewMut<'_, T> = match &output {
+        Some(output) => output.view(),
+        // SAFETY: allowed just above.
+        None => unsafe { writable(&b) },
+    };
+    let outcome = if a_input.may_overwrite(overwrite_a) {
+        // SAFETY: allowed just above.
+        let mut a = unsafe { writable(&a) };
+        enter_lapack(py, flops, || solve_into(Operand::overwritable(&mut a), &b, &x, options))
+    } else {
+        enter_lapack(py, flops, || solve_into(a.into(), &b, &x, options))
+    };
+    finish(py, outcome, &[a_input, b_input], options.call.timed, || {
+        Ok(output.map_or_else(|| b_input.object().clone(), Output::into_array))
+    })
+}
+
+fn in_lapack_order<T: Scalar>(b: &BatchView<'_, T>) -> bool {
+    b.count() == 1 && b.matrix(0).col_major_lda().is_some()
+}

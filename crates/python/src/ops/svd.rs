@@ -1,0 +1,175 @@
+use super::{require_matrix, result_class, with_scalar};
+use crate::errors::helper;
+use crate::gate::enter_lapack;
+use crate::input::Input;
+use crate::options::{bad, call_options};
+use crate::output::{Order, Output, named_tuple};
+use crate::report::finish;
+use lapack_ai::{
+    BatchView, BatchViewMut, CallOptions, Layout, MatrixViewMut, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into,
+};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+
+/// Singular value decomposition, a = U @ diag(S) @ Vh.
+///
+/// Parameters
+/// ----------
+/// a : array_like, shape (..., M, N)
+///     Real or complex matrices; NaN and Inf are refused with their place.
+/// full_matrices : bool
+///     U (..., M, M) and Vh (..., N, N); if False U (..., M, K) and Vh (..., K, N) with K = min(M, N).
+/// compute_uv : bool
+///     If False only S is returned.
+/// hermitian : bool
+///     Treat a as Hermitian (only its lower triangle is read) and go through `eigh`.
+/// overwrite_a : bool
+///     Allow a's memory to be used as workspace: saves the one copy.
+/// check_finite : bool
+///     Look for NaN and Inf first; rides on the copy and costs nothing beside it.
+/// lapack_driver : None or "gesdd"
+///     Accepted for SciPy's sake. Divide and conquer runs first, QR iteration steps in if it does not converge.
+/// gpu, device
+///     "auto", True, "require" or False; "auto", "cpu" or "gpu". See the guide on engines.
+/// return_report : bool
+///     Return (result, Report).
+///
+/// Returns
+/// -------
+/// SVDResult(U, S, Vh), or S (..., K) alone, largest first.
+///
+/// Raises
+/// ------
+/// NonFiniteError, ConvergenceError
+///     Both are numpy.linalg.LinAlgError.
+///
+/// Notes
+/// -----
+/// LAPACK xGESDD, then xGESVD. Backward error a small multiple of max(M, N) eps norm(a).
+#[pyfunction]
+#[pyo3(signature = (a, full_matrices=true, compute_uv=true, hermitian=false, *, overwrite_a=false, check_finite=true, lapack_driver=None, gpu=None, device=None, return_report=false))]
+#[pyo3(
+    text_signature = "(a, full_matrices=True, compute_uv=True, hermitian=False, *, overwrite_a=False, check_finite=True, lapack_driver=None, gpu='auto', device=None, return_report=False)"
+)]
+pub(crate) fn svd<'py>(
+    py: Python<'py>,
+    a: &Bound<'py, PyAny>,
+    full_matrices: bool,
+    compute_uv: bool,
+    hermitian: bool,
+    overwrite_a: bool,
+    check_finite: bool,
+    lapack_driver: Option<&str>,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
+    return_report: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    if !matches!(lapack_driver, None | Some("gesdd")) {
+        return Err(bad("svd", "lapack_driver must be None or 'gesdd'; gesvd steps in by itself"));
+    }
+    let call = call_options("svd", check_finite, gpu, device, return_report)?;
+    if hermitian {
+        return by_eigh(py, a, compute_uv, gpu, device, check_finite, return_report);
+    }
+    let input = Input::new(a, "svd", "a")?;
+    require_matrix(py, "svd", "a", &input)?;
+    let vectors = match (compute_uv, full_matrices) {
+        (false, _) => Vectors::None,
+        (true, true) => Vectors::Full,
+        (true, false) => Vectors::Thin,
+    };
+    with_scalar!(input.dtype(), run(py, &input, vectors, overwrite_a, call))
+}
+
+/// Singular values, largest first, shape (..., min(M, N)).
+///
+/// As ``svd(x, compute_uv=False)``, at about a quarter of the cost of a full decomposition.
+#[pyfunction]
+#[pyo3(signature = (x, /, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(
+    text_signature = "(x, /, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+)]
+pub(crate) fn svdvals<'py>(
+    py: Python<'py>,
+    x: &Bound<'py, PyAny>,
+    overwrite_a: bool,
+    check_finite: bool,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
+    return_report: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let call = call_options("svd", check_finite, gpu, device, return_report)?;
+    let input = Input::new(x, "svd", "x")?;
+    require_matrix(py, "svd", "x", &input)?;
+    with_scalar!(input.dtype(), run(py, &input, Vectors::None, overwrite_a, call))
+}
+
+#[cold]
+fn by_eigh<'py>(
+    py: Python<'py>,
+    a: &Bound<'py, PyAny>,
+    compute_uv: bool,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
+    check_finite: bool,
+    return_report: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    static HERMITIAN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let hermitian = helper(py, &HERMITIAN, "lapack_py._convert", "svd_hermitian")?;
+    hermitian.call1((a, compute_uv, gpu, device, check_finite, return_report))
+}
+
+fn run<'py, T: Scalar>(
+    py: Python<'py>,
+    input: &Input<'py>,
+    vectors: Vectors,
+    overwrite_a: bool,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    let a = input.matrices::<T>();
+    let (m, n, count) = (a.rows(), a.cols(), a.count());
+    let k = m.min(n);
+    let row_major = !matches!(a.layout(), Layout::ColMajor { .. });
+    let order = if row_major { Order::RowMajor } else { Order::ColMajor };
+    let batch = a.batch_shape();
+    let s = Output::vectors::<T::Real>(py, batch, k)?;
+    let (u_cols, vh_rows) = if vectors == Vectors::Full { (m, n) } else { (k, k) };
+    let factors = if vectors == Vectors::None {
+        None
+    } else {
+        let u = Output::matrices::<T>(py, batch, m, u_cols, order)?;
+        Some((u, Output::matrices::<T>(py, batch, vh_rows, n, order)?))
+    };
+    let out = SvdOut { vectors: factors.as_ref().map(|(u, vh)| (u.view(), vh.view())), s: s.view() };
+    let flops = 20.0 * (m.max(n) * k * k * count) as f64;
+    let options = SvdOptions { vectors, call };
+    let outcome = if input.may_overwrite(overwrite_a) {
+        // SAFETY: allowed just above.
+        let mut a = unsafe { writable(&a) };
+        enter_lapack(py, flops, || svd_into(Operand::overwritable(&mut a), out, options))
+    } else {
+        enter_lapack(py, flops, || svd_into(a.into(), out, options))
+    };
+    finish(py, outcome, &[input], call.timed, || match factors {
+        None => Ok(s.into_array()),
+        Some((u, vh)) => {
+            static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            let class = result_class(py, &CLASS, "SVDResult")?;
+            named_tuple(&class, PyTuple::new(py, [u.into_array(), s.into_array(), vh.into_array()])?)
+        }
+    })
+}
+
+/// The caller's own memory to write.
+///
+/// # Safety
+/// [`Input::may_overwrite`] must have allowed it.
+pub(crate) unsafe fn writable<'a, T: Scalar>(a: &BatchView<'a, T>) -> BatchViewMut<'a, T> {
+    let (row_stride, col_stride) = a.strides();
+    // SAFETY: the array is writable, its matrices do not overlap, and the caller gave its contents up.
+    unsafe {
+        let first = MatrixViewMut::from_raw(a.as_ptr().cast_mut(), a.rows(), a.cols(), row_stride, col_stride);
+        BatchViewMut::from_raw(first, a.batch_shape(), a.batch_strides())
+    }
+}

@@ -1,0 +1,151 @@
+//! The report of a call, as Python sees it.
+
+use crate::errors;
+use crate::input::Input;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+/// What a call did: engine and reason, routine, time by phase, copies, conditioning, warnings.
+///
+/// Times are in seconds; phases of matrices that ran side by side add up, so their sum can exceed the total.
+#[pyclass(frozen, module = "lapack_py")]
+pub(crate) struct Report {
+    inner: lapack_ai::Report,
+}
+
+#[pymethods]
+impl Report {
+    /// Name of the operation.
+    #[getter]
+    fn operation(&self) -> &'static str {
+        self.inner.operation
+    }
+    /// Element type, by NumPy's name.
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.inner.dtype.name()
+    }
+    /// (matrices, rows, columns).
+    #[getter]
+    fn shape(&self) -> (usize, usize, usize) {
+        (self.inner.batch, self.inner.rows, self.inner.cols)
+    }
+    /// Who computed: "cpu".
+    #[getter]
+    fn engine(&self) -> &'static str {
+        self.inner.engine.name()
+    }
+    /// Why that engine.
+    #[getter]
+    fn reason(&self) -> &'static str {
+        self.inner.reason
+    }
+    /// The LAPACK routine, without its type prefix.
+    #[getter]
+    fn routine(&self) -> &'static str {
+        self.inner.routine
+    }
+    /// Matrices worked on side by side.
+    #[getter]
+    fn workers(&self) -> usize {
+        self.inner.workers
+    }
+    /// Copies made of input matrices.
+    #[getter]
+    fn copies(&self) -> usize {
+        self.inner.copies
+    }
+    /// Their size in bytes.
+    #[getter]
+    fn bytes_copied(&self) -> usize {
+        self.inner.bytes_copied
+    }
+    /// Smallest estimate of the reciprocal condition number, or None.
+    #[getter]
+    fn rcond(&self) -> Option<f64> {
+        self.inner.rcond
+    }
+    /// Where it comes from: "probe", "estimator", "singular-values", "diagonal", or None.
+    #[getter]
+    fn rcond_source(&self) -> Option<&'static str> {
+        self.inner.rcond_source.map(lapack_ai::RcondSource::name)
+    }
+    /// Index (C order) of the matrix it belongs to.
+    #[getter]
+    fn rcond_matrix(&self) -> usize {
+        self.inner.rcond_matrix
+    }
+    /// Seconds by phase: total, intake, compute, conditioning.
+    #[getter]
+    fn times<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let times = &self.inner.times;
+        let dict = PyDict::new(py);
+        dict.set_item("total", times.total.as_secs_f64())?;
+        dict.set_item("intake", times.intake.as_secs_f64())?;
+        dict.set_item("compute", times.compute.as_secs_f64())?;
+        dict.set_item("conditioning", times.conditioning.as_secs_f64())?;
+        Ok(dict)
+    }
+    /// One-line texts of the warnings.
+    #[getter]
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.inner.warnings.iter().map(ToString::to_string))
+    }
+
+    fn __repr__(&self) -> String {
+        let report = &self.inner;
+        let rcond = report.rcond.map_or(String::new(), |rcond| format!(", rcond {rcond:.1e}"));
+        format!(
+            "<lapack_py.Report {} {} x {} x {} {}: {} by {} ({}), {:.3} ms, {} copies{rcond}>",
+            report.operation,
+            report.batch,
+            report.rows,
+            report.cols,
+            report.dtype.name(),
+            report.routine,
+            report.engine.name(),
+            report.reason,
+            report.times.total.as_secs_f64() * 1e3,
+            report.copies,
+        )
+    }
+}
+
+/// A report seen by an observer.
+pub(crate) fn observed(report: &lapack_ai::Report) -> Report {
+    Report { inner: report.clone() }
+}
+
+/// The end of every operation: warnings are given, and `result` is returned, with the report beside it if asked for.
+#[inline]
+pub(crate) fn finish<'py>(
+    py: Python<'py>,
+    outcome: Result<lapack_ai::Report, lapack_ai::Error>,
+    inputs: &[&Input<'py>],
+    return_report: bool,
+    result: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let report = outcome.map_err(|error| errors::to_python(py, &error))?;
+    if !report.warnings.is_empty() {
+        errors::warn(py, &report.warnings)?;
+    }
+    let result = result()?;
+    if !return_report {
+        return Ok(result);
+    }
+    with_report(result, report, inputs)
+}
+
+#[cold]
+fn with_report<'py>(
+    result: Bound<'py, PyAny>,
+    mut report: lapack_ai::Report,
+    inputs: &[&Input<'py>],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = result.py();
+    for input in inputs {
+        report.copies += input.copies;
+        report.bytes_copied += input.bytes_copied;
+    }
+    Ok((result, Report { inner: report }).into_pyobject(py)?.into_any())
+}

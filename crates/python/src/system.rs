@@ -1,0 +1,112 @@
+//! What concerns the process rather than one call: library, threads, settings, diagnosis, observers.
+
+use crate::errors::to_python;
+use crate::report::observed;
+use lapack_ai::observe::{CallEvent, Observer};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Names a LAPACK file to be tried first. Without effect once a library is in use.
+#[pyfunction]
+pub(crate) fn add_library_hint(path: PathBuf) {
+    lapack_ai::add_library_hint(path);
+}
+
+/// The LAPACK in use: path, version, vendor, integer_bits, threads.
+#[pyfunction]
+pub(crate) fn library_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let search = lapack_ai::provider().map_err(|error| to_python(py, &error))?;
+    let library = &search.library;
+    let version = library.version();
+    let dict = PyDict::new(py);
+    dict.set_item("path", library.path().to_string_lossy())?;
+    dict.set_item("version", format!("{}.{}.{}", version.major, version.minor, version.patch))?;
+    dict.set_item("vendor", library.vendor())?;
+    dict.set_item("integer_bits", library.integer_bits())?;
+    dict.set_item("threads", library.threads().get())?;
+    Ok(dict)
+}
+
+/// Threads used for one large matrix, or for a batch.
+#[pyfunction]
+pub(crate) fn get_num_threads(py: Python<'_>) -> PyResult<usize> {
+    lapack_ai::num_threads().map_err(|error| to_python(py, &error))
+}
+
+/// Sets the threads used for one large matrix, or for a batch.
+#[pyfunction]
+pub(crate) fn set_num_threads(py: Python<'_>, threads: usize) -> PyResult<()> {
+    lapack_ai::set_num_threads(threads).map_err(|error| to_python(py, &error))
+}
+
+/// The settings read from the environment, as a dict.
+#[pyfunction]
+pub(crate) fn config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let config = lapack_ai::config::config().map_err(|error| to_python(py, &error))?;
+    let dict = PyDict::new(py);
+    dict.set_item("gpu_enabled", config.gpu_enabled)?;
+    dict.set_item("gpu_memory_limit", config.gpu_memory_limit)?;
+    dict.set_item("batch_size_limit", config.batch_size_limit)?;
+    dict.set_item("dashboard_port", config.dashboard_port)?;
+    dict.set_item("log_level", config.log_level.name())?;
+    dict.set_item("library", config.library.as_ref().map(|path| path.to_string_lossy().into_owned()))?;
+    Ok(dict)
+}
+
+/// The findings of `lap.doctor()`: (text, ok, [(topic, ok, found, advice)]).
+#[pyfunction]
+#[allow(clippy::type_complexity, reason = "read once, by lapack_py._doctor")]
+pub(crate) fn doctor(py: Python<'_>) -> (String, bool, Vec<(&'static str, bool, String, Option<String>)>) {
+    let diagnosis = py.detach(lapack_ai::doctor::doctor);
+    let text = diagnosis.to_string();
+    let ok = diagnosis.ok();
+    let findings =
+        diagnosis.findings.into_iter().map(|finding| (finding.topic, finding.ok, finding.found, finding.advice));
+    (text, ok, findings.collect())
+}
+
+/// Hands every event to a Python callable.
+struct PythonObserver {
+    callback: Py<PyAny>,
+}
+
+impl Observer for PythonObserver {
+    fn call(&self, event: &CallEvent<'_>) {
+        Python::attach(|py| {
+            let error = event.error.map(|error| to_python(py, error));
+            let told = Py::new(py, observed(event.report)).and_then(|report| self.callback.call1(py, (report, error)));
+            if let Err(broken) = told {
+                broken.write_unraisable(py, Some(self.callback.bind(py)));
+            }
+        });
+    }
+}
+
+/// Keeps an observer subscribed until `close()` or the end of the `with` block.
+#[pyclass(frozen, module = "lapack_py")]
+pub(crate) struct Subscription {
+    inner: Mutex<Option<lapack_ai::observe::Subscription>>,
+}
+
+#[pymethods]
+impl Subscription {
+    /// Ends the subscription.
+    fn close(&self) {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+    }
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+    fn __exit__(&self, _type: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _traceback: &Bound<'_, PyAny>) {
+        self.close();
+    }
+}
+
+/// Calls `callback(report, error)` after every call of the library, `error` being None or the exception.
+#[pyfunction]
+pub(crate) fn observe(callback: Py<PyAny>) -> Subscription {
+    let subscription = lapack_ai::observe::subscribe(Arc::new(PythonObserver { callback }));
+    Subscription { inner: Mutex::new(Some(subscription)) }
+}

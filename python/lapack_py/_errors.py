@@ -1,0 +1,201 @@
+"""Exceptions, built from the core's error values, and the giving of warnings.
+
+Every exception is a ``numpy.linalg.LinAlgError`` (so a ``ValueError``) and carries the fields of the core's error:
+``code``, ``operation``, ``argument``, ``position``, ``routine``, ``info``, ``rcond``, ``cause``, ``fixes`` (pairs of
+applicability and text), ``matrix`` and ``failed`` (for batches) and ``location`` (row, column). ``str(e)`` is one line,
+``e.report()`` all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+
+_logger = logging.getLogger("lapack_py")
+
+
+class _Fields:
+    """The fields shared by exceptions and warnings."""
+
+    code: str
+    severity: str
+    summary: str
+    operation: str
+    argument: str | None
+    position: int | None
+    routine: str | None
+    info: int | None
+    rcond: float | None
+    cause: str
+    fixes: list[tuple[str, str]]
+    matrix: int | None
+    failed: list[int]
+    location: tuple[int, int] | None
+    _long_report: str
+
+    def _fill(self, fields: dict[str, Any]) -> None:
+        for name, value in fields.items():
+            setattr(self, "_long_report" if name == "long_report" else name, value)
+
+    def report(self) -> str:
+        """Summary, cause, every fix, and what LAPACK said, over several lines."""
+        return self._long_report
+
+
+class LapackError(_Fields, np.linalg.LinAlgError):
+    """Base of all errors of lapack_py."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        super().__init__(fields["message"])
+        self._fill(fields)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {name: value for name, value in self.__dict__.items() if name != "_long_report"}
+        return type(self), ({**fields, "message": str(self), "long_report": self._long_report},)
+
+
+class NonFiniteError(LapackError):
+    """LAP-E001: NaN or Inf in the input."""
+
+
+class ShapeError(LapackError):
+    """LAP-E002, E003, E006: shapes that do not fit."""
+
+
+class DTypeError(LapackError, TypeError):
+    """LAP-E004: an element type that LAPACK does not have."""
+
+
+class SingularMatrixError(LapackError):
+    """LAP-E010: exactly singular."""
+
+
+class NotPositiveDefiniteError(LapackError):
+    """LAP-E011: not positive definite."""
+
+
+class ConvergenceError(LapackError):
+    """LAP-E012, E013: an iteration did not converge."""
+
+
+class ProviderError(LapackError, OSError):
+    """LAP-E030, E031: no usable LAPACK library."""
+
+    # OSError's own __new__ and __str__ treat arguments as errno and file name.
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class SizeError(LapackError, MemoryError):
+    """LAP-E032, E033: too large for the library's integers, or for memory."""
+
+
+class ConfigError(LapackError):
+    """LAP-E034: a setting in the environment that cannot be used."""
+
+
+class GpuUnavailableError(LapackError, RuntimeError):
+    """LAP-E040: a GPU was required and cannot be used."""
+
+
+_CLASSES: dict[str, type[LapackError]] = {
+    "LAP-E001": NonFiniteError,
+    "LAP-E002": ShapeError,
+    "LAP-E003": ShapeError,
+    "LAP-E004": DTypeError,
+    "LAP-E006": ShapeError,
+    "LAP-E010": SingularMatrixError,
+    "LAP-E011": NotPositiveDefiniteError,
+    "LAP-E012": ConvergenceError,
+    "LAP-E013": ConvergenceError,
+    "LAP-E030": ProviderError,
+    "LAP-E031": ProviderError,
+    "LAP-E032": SizeError,
+    "LAP-E033": SizeError,
+    "LAP-E034": ConfigError,
+    "LAP-E040": GpuUnavailableError,
+}
+
+
+def from_native(fields: dict[str, Any]) -> LapackError:
+    """The exception of a core error."""
+    return _CLASSES.get(fields["code"], LapackError)(fields)
+
+
+def raised_here(
+    code: str, operation: str, argument: str | None, text: str, cause: str, fix: tuple[str, str] | None = None
+) -> LapackError:
+    """An exception for input that never reaches the core."""
+    fixes = [fix] if fix else []
+    summary = f"{operation}: {text}."
+    message = summary + (f" Fix: {fix[1]}" if fix else "") + f" [{code}]"
+    report = "\n  ".join([f"{code}: {summary}", f"cause: {cause}", *(f"fix ({how}): {what}" for how, what in fixes)])
+    fields: dict[str, Any] = dict.fromkeys(("position", "routine", "info", "rcond", "matrix", "location"))
+    fields |= {"code": code, "severity": "error", "message": message, "summary": summary, "operation": operation}
+    fields |= {"argument": argument, "cause": cause, "fixes": fixes, "failed": [], "long_report": report}
+    return from_native(fields)
+
+
+class _Site:
+    """How often one line of the user's code gave one warning."""
+
+    __slots__ = ("count", "worst_rcond")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.worst_rcond: float | None = None
+
+
+_sites: dict[tuple[str, int, str], _Site] = {}
+_sites_lock = threading.Lock()
+
+
+def warning_counts() -> list[dict[str, Any]]:
+    """Every line that gave a warning so far: file, line, code, count and the smallest rcond seen there."""
+    with _sites_lock:
+        return [
+            {"file": file, "line": line, "code": code, "count": site.count, "worst_rcond": site.worst_rcond}
+            for (file, line, code), site in _sites.items()
+        ]
+
+
+def warn(fields: dict[str, Any]) -> None:
+    """Gives a warning at the line that called the operation.
+
+    Python's own "default" action shows a text once for each line, but here the text has a number in it and would differ
+    at every call. So a line whose registry shows that the filters let one pass, and hold back repeats, is held back as a
+    whole; the counts go on. Under "always" and "error" every warning passes, as the user has asked.
+    """
+    from . import _warnings
+
+    frame = sys._getframe(1)
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    with _sites_lock:
+        site = _sites.setdefault((file, line, fields["code"]), _Site())
+        site.count += 1
+        rcond = fields["rcond"]
+        if rcond is not None and (site.worst_rcond is None or rcond < site.worst_rcond):
+            site.worst_rcond = rcond
+        count = site.count
+    warning = _warnings.from_native(fields, count)
+    _logger.debug("%s at %s:%d", warning, file, line)
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    category = type(warning)
+    key = (str(warning), category, line)
+    held_back = any(
+        isinstance(known, tuple) and len(known) == 3 and known[1:] == (category, line) and shown
+        for known, shown in list(registry.items())
+    )
+    if held_back:
+        registry[key] = True
+    module = frame.f_globals.get("__name__", "<unknown>")
+    try:
+        warnings.warn_explicit(warning, category, file, line, module, registry)
+    finally:
+        if held_back:
+            registry.pop(key, None)

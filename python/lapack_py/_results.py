@@ -1,0 +1,39 @@
+"""The named tuples that operations return; fields and order are NumPy's."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SVDResult(NamedTuple):
+    """Result of `svd`: ``a = U @ diag(S) @ Vh``."""
+
+    U: NDArray[Any]
+    S: NDArray[Any]
+    Vh: NDArray[Any]
+
+
+class EighResult(NamedTuple):
+    """Result of `eigh`: eigenvalues, smallest first, and eigenvectors in columns."""
+
+    eigenvalues: NDArray[Any]
+    eigenvectors: NDArray[Any]
+
+
+class QRResult(NamedTuple):
+    """Result of `qr`: ``a = Q @ R``."""
+
+    Q: NDArray[Any]
+    R: NDArray[Any]
+
+
+class LstsqResult(NamedTuple):
+    """Result of `lstsq`; unpacks as NumPy's tuple does."""
+
+    x: NDArray[Any]
+    residuals: NDArray[Any]
+    rank: int | NDArray[np.int64]
+    s: NDArray[Any]

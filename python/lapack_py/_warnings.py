@@ -1,0 +1,51 @@
+"""Warning classes. They derive from SciPy's LinAlgWarning where SciPy is installed, else from RuntimeWarning, its base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._errors import _Fields
+
+if TYPE_CHECKING:
+    _Base = RuntimeWarning
+else:
+    try:
+        from scipy.linalg import LinAlgWarning as _Base
+    except ImportError:
+        _Base = RuntimeWarning
+
+
+class LapackWarning(_Fields, _Base):
+    """Base of all warnings of lapack_py; has the fields of `LapackError` and ``count``, how often its line gave it."""
+
+    count: int
+
+    def __init__(self, fields: dict[str, Any], count: int) -> None:
+        times = f" ({count} times at this line)" if count > 1 else ""
+        super().__init__(fields["message"] + times)
+        self._fill(fields)
+        self.count = count
+
+
+class IllConditionedWarning(LapackWarning):
+    """LAP-W001: no digit of the result is certain."""
+
+
+class GpuNotUsedWarning(LapackWarning):
+    """LAP-W002: a GPU was asked for; the CPU computed."""
+
+
+class DriverFallbackWarning(LapackWarning):
+    """LAP-W003: the first LAPACK driver failed; another gave the result."""
+
+
+_CLASSES: dict[str, type[LapackWarning]] = {
+    "LAP-W001": IllConditionedWarning,
+    "LAP-W002": GpuNotUsedWarning,
+    "LAP-W003": DriverFallbackWarning,
+}
+
+
+def from_native(fields: dict[str, Any], count: int) -> LapackWarning:
+    """The warning of a core error."""
+    return _CLASSES.get(fields["code"], LapackWarning)(fields, count)

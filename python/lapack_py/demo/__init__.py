@@ -1,0 +1,1 @@
+"""The demonstration: linear algebra on real photographs, digits and patients (``python -m lapack_py.demo``)."""
