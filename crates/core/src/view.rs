@@ -266,6 +266,10 @@ impl Batch {
     /// Element offset of matrix `index`, counted in C order over the batch dimensions.
     #[inline]
     fn offset(&self, mut index: usize) -> isize {
+        // One leading dimension, the usual case, needs no division.
+        if let [stride] = self.strides[..] {
+            return index as isize * stride;
+        }
         let mut offset = 0;
         for (&extent, &stride) in self.shape.iter().zip(&self.strides).rev() {
             offset += (index % extent) as isize * stride;

@@ -51,6 +51,21 @@ impl Library {
         self.width().decode(cell)
     }
 
+    /// Reads element `index` of an INTEGER array that a routine wrote: its elements are as wide as the library's integers.
+    ///
+    /// # Safety
+    /// The array has more than `index` elements.
+    #[inline(always)]
+    pub unsafe fn read_int_at(&self, array: *const i64, index: usize) -> i64 {
+        // SAFETY: the caller's promise; both widths are aligned in an array of 64-bit cells.
+        unsafe {
+            match self.width() {
+                crate::int::Width::Ilp64 => *array.add(index),
+                crate::int::Width::Lp64 => i64::from(*array.cast::<i32>().add(index)),
+            }
+        }
+    }
+
     /// `C := alpha op(A) op(B) + beta C`, op chosen by `N`, `T` or `C`; C is m x n, the inner dimension k.
     #[inline]
     pub unsafe fn gemm<T: Scalar>(
@@ -269,27 +284,6 @@ impl Library {
             getc2(&n, a, &lda, ipiv, jpiv, &mut info);
         }
         self.read_int(info)
-    }
-
-    /// Solves `A x = scale b` in place from GETC2's factors; `scale` is below 1 only to prevent overflow.
-    #[inline]
-    pub unsafe fn gesc2<T: Scalar>(
-        &self,
-        n: usize,
-        a: *const T,
-        lda: usize,
-        rhs: *mut T,
-        ipiv: *const i64,
-        jpiv: *const i64,
-    ) -> f64 {
-        type Gesc2<T, R> = unsafe extern "C" fn(In, *const T, In, *mut T, In, In, *mut R);
-        let (n, lda, mut scale) = (self.int(n), self.int(lda), T::Real::ONE);
-        // SAFETY: the routine's documented interface, and this module's contract.
-        unsafe {
-            let gesc2 = transmute::<*const c_void, Gesc2<T, T::Real>>(self.entry::<T>(Routine::Gesc2));
-            gesc2(&n, a, &lda, rhs, ipiv, jpiv, &mut scale);
-        }
-        scale.into()
     }
 
     /// Reciprocal condition number from GETRF's factors in the norm `1` or `I`, given that norm of A. `work` has 4n
@@ -568,6 +562,39 @@ impl Library {
             }
         }
         (self.read_int(info), self.read_int(rank).max(0) as usize)
+    }
+
+    /// Eigenvalues (and with `jobz = V` eigenvectors, in A) of a symmetric or Hermitian matrix by QR iteration. `rwork`
+    /// (3n) for complex types only.
+    #[inline]
+    pub unsafe fn syev<T: Scalar>(
+        &self,
+        jobz: u8,
+        uplo: u8,
+        n: usize,
+        a: *mut T,
+        lda: usize,
+        w: *mut T::Real,
+        work: *mut T,
+        lwork: usize,
+        rwork: *mut T::Real,
+    ) -> i64 {
+        type Real<T> = unsafe extern "C" fn(Char, Char, In, *mut T, In, *mut T, *mut T, In, Out, usize, usize);
+        type Complex<T, R> =
+            unsafe extern "C" fn(Char, Char, In, *mut T, In, *mut R, *mut T, In, *mut R, Out, usize, usize);
+        let (n, lda, lwork, mut info) = (self.int(n), self.int(lda), self.length(lwork), 0);
+        let address = self.entry::<T>(Routine::Syev);
+        // SAFETY: the routine's documented interface, and this module's contract.
+        unsafe {
+            if T::DTYPE.is_complex() {
+                let heev = transmute::<*const c_void, Complex<T, T::Real>>(address);
+                heev(&jobz, &uplo, &n, a, &lda, w, work, &lwork, rwork, &mut info, LEN, LEN);
+            } else {
+                let syev = transmute::<*const c_void, Real<T>>(address);
+                syev(&jobz, &uplo, &n, a, &lda, w.cast(), work, &lwork, &mut info, LEN, LEN);
+            }
+        }
+        self.read_int(info)
     }
 
     /// Eigenvalues (and with `jobz = V` eigenvectors, in A) of a symmetric or Hermitian matrix by divide and conquer.

@@ -3,7 +3,7 @@
 //! Threads are started for each call and joined before it returns: there is no pool to lose in a forked child, and a
 //! start costs some 20 us, which [`WORTH_A_THREAD`] accounts for.
 
-use crate::report::{RcondSource, Report};
+use crate::report::{Clock, RcondSource, Report};
 use lapack_ai_core::{Error, Result};
 use lapack_ai_host::Library;
 use std::sync::Mutex;
@@ -15,8 +15,9 @@ use std::time::Duration;
 const WORTH_A_THREAD: f64 = 60e-6;
 /// A matrix that takes this long on one thread keeps several library threads busy.
 const WORTH_LIBRARY_THREADS: f64 = 2e-3;
-/// Chunks handed to each worker, so that an uneven batch ends together.
-const CHUNKS_PER_WORKER: usize = 16;
+/// Seconds of work handed out at a time: long beside the counter they are taken from, short beside the whole, so that all
+/// workers end together.
+const CHUNK: f64 = 200e-6;
 
 /// What one matrix gave.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,8 +26,29 @@ pub(crate) struct Item {
     pub(crate) rcond: Option<(f64, RcondSource)>,
     /// Whether a second driver had to step in.
     pub(crate) fallback: bool,
-    /// Phases: intake, compute, conditioning.
-    pub(crate) times: [Duration; 3],
+    /// Phases, where they are measured: intake, compute, conditioning.
+    pub(crate) times: Option<[Duration; 3]>,
+}
+
+/// What a stretch of time was spent on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Phase {
+    /// Checking and copying the input.
+    Intake,
+    /// Inside LAPACK.
+    Compute,
+    /// Estimating the condition number.
+    Conditioning,
+}
+
+impl Item {
+    /// Adds the time since the last lap to `phase`, if time is measured.
+    #[inline]
+    pub(crate) fn lap(&mut self, clock: &mut Clock, phase: Phase) {
+        if clock.is_running() {
+            clock.lap(&mut self.times.get_or_insert_default()[phase as usize]);
+        }
+    }
 }
 
 /// What all of them gave.
@@ -58,8 +80,10 @@ impl Outcome {
                 if item.fallback {
                     self.fallbacks.push(index);
                 }
-                for (sum, time) in self.times.iter_mut().zip(item.times) {
-                    *sum += time;
+                if let Some(times) = item.times {
+                    for (sum, time) in self.times.iter_mut().zip(times) {
+                        *sum += time;
+                    }
                 }
             }
             Err(error) => self.failures.push((index, error)),
@@ -168,7 +192,7 @@ fn run_side_by_side<W>(
     item: &(impl Fn(&mut W, usize) -> Result<Item> + Sync),
 ) -> Result<Outcome> {
     let _held = library.threads().hold_to_one();
-    let chunk = (plan.count / (workers * CHUNKS_PER_WORKER)).max(1);
+    let chunk = ((CHUNK / plan.seconds_each) as usize).clamp(1, plan.count.div_ceil(workers));
     let next = AtomicUsize::new(0);
     let merged = Mutex::new(Ok(Outcome::default()));
     let work = || {

@@ -12,6 +12,10 @@
 //! 1/t only. `xxCON` runs where the estimate falls below sqrt(eps): a matrix singular to working precision would have to
 //! be missed by t = 1/sqrt(eps), 7e7 in double precision.
 //!
+//! With complete pivoting (n <= 8) the pivots tell for sure and for nothing: L and the rows of U, divided by their pivots,
+//! have no element above 1, so that `rcond >= |u_nn| / |u_11| / (n 4^(n-1))`. In double precision that stays far above eps
+//! where the ratio passes the screen.
+//!
 //! The elements of d are random in size as well as in sign. With signs alone, d is orthogonal to e_i - e_j half of the
 //! time, and that is the null vector of the most common singular matrix of all, one with two equal rows.
 
@@ -47,6 +51,13 @@ pub(crate) fn screen<T: Scalar>() -> f64 {
 #[inline]
 pub(crate) fn threshold<T: Scalar>() -> f64 {
     T::Real::EPSILON
+}
+
+/// The estimate from the first and last pivot of an LU factorisation with complete pivoting, n <= 8: `|u_nn| / |u_11|`.
+#[inline]
+pub(crate) fn from_pivots<T: Scalar>(first: T, last: T) -> f64 {
+    let (first, last): (f64, f64) = (first.abs1().into(), last.abs1().into());
+    last / first
 }
 
 /// The estimate from the solution y: `1 / (norm(A, 1) ||y||_2 / s)`. Zero if y overflowed.
@@ -119,6 +130,12 @@ mod tests {
         probe(y.as_mut_ptr(), 100);
         let rcond = from_probe(1.0, y.as_ptr(), 100);
         assert!((0.05..=1.0).contains(&rcond), "{rcond}");
+    }
+
+    #[test]
+    fn pivots_of_equal_size_mean_a_well_conditioned_matrix_and_a_small_last_one_does_not() {
+        assert_eq!(from_pivots(-2.0_f64, 1.0), 0.5);
+        assert!(from_pivots(4.0_f32, 1e-7) < screen::<f32>());
     }
 
     #[test]

@@ -24,6 +24,8 @@ impl Engine {
 pub enum RcondSource {
     /// One solve with a random vector: the true value is rarely larger by much, and may be smaller. See `conditioning`.
     Probe,
+    /// The ratio of the last to the first pivot under complete pivoting: an upper bound up to a factor n.
+    Pivots,
     /// LAPACK's estimator (`xxCON`), usually within a factor of 3.
     Estimator,
     /// The ratio of extreme singular values: exact up to rounding.
@@ -37,6 +39,7 @@ impl RcondSource {
     pub fn name(self) -> &'static str {
         match self {
             RcondSource::Probe => "probe",
+            RcondSource::Pivots => "pivots",
             RcondSource::Estimator => "estimator",
             RcondSource::SingularValues => "singular-values",
             RcondSource::Diagonal => "diagonal",
@@ -132,6 +135,12 @@ impl Clock {
     #[inline]
     pub(crate) fn start(on: bool) -> Self {
         Self(on.then(Instant::now))
+    }
+
+    /// Whether time is measured.
+    #[inline]
+    pub(crate) fn is_running(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Adds the time since the start, or the last lap, to `phase`.

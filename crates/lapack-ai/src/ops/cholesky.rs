@@ -5,7 +5,7 @@
 //! A in row-major order, so nothing is conjugated.
 
 use super::{CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds};
-use crate::batch::{self, Item, Plan};
+use crate::batch::{self, Item, Phase, Plan};
 use crate::intake::{self, Part, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -129,7 +129,7 @@ impl Job<'_> {
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, self.read));
         }
-        clock.lap(&mut item.times[0]);
+        item.lap(&mut clock, Phase::Intake);
         // SAFETY: the drivers' contract; sizes were checked.
         let info = unsafe { self.library.potrf(self.part.uplo(), n, address, ld) };
         if info != 0 {
@@ -140,7 +140,7 @@ impl Job<'_> {
             // SAFETY: the rows of the other triangle of this column.
             unsafe { std::slice::from_raw_parts_mut(address.add(column * ld + rows.start), rows.len()) }.fill(T::ZERO);
         }
-        clock.lap(&mut item.times[1]);
+        item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }
 }

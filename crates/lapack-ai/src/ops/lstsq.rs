@@ -7,7 +7,7 @@ use super::{
     CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, rough_seconds,
     shape_mismatch, take_in, works_in_place, workspace_length,
 };
-use crate::batch::{self, Item, Plan};
+use crate::batch::{self, Item, Phase, Plan};
 use crate::intake::{self, Part};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
@@ -216,7 +216,7 @@ impl<T: Scalar> Job<'_, T> {
         if !swept_b.finite {
             return Err(non_finite(OPERATION, Argument::at(1, "b"), b, Part::Full));
         }
-        clock.lap(&mut item.times[0]);
+        item.lap(&mut clock, Phase::Intake);
         // SAFETY: each matrix of the outputs is taken once, by this call.
         let (mut x, mut residuals, mut s) =
             unsafe { (out.x.matrix(index), out.residuals.matrix(index), out.s.matrix(index)) };
@@ -267,7 +267,7 @@ impl<T: Scalar> Job<'_, T> {
             let rcond = if largest > 0.0 { smallest / largest } else { 0.0 };
             item.rcond = Some((rcond, RcondSource::SingularValues));
         }
-        clock.lap(&mut item.times[1]);
+        item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }
 }

@@ -5,7 +5,7 @@
 //! for: they have a meaning in a product.
 
 use super::{CallOptions, assert_output, call, rough_seconds, shape_mismatch};
-use crate::batch::{self, Item, Plan};
+use crate::batch::{self, Item, Phase, Plan};
 use crate::intake::{self, Part};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -143,14 +143,14 @@ impl<T: Scalar> Job<'_, T> {
         let (trans_a, a, lda) = operand(a, self.a_copy);
         let (trans_b, b, ldb) = operand(b, self.b_copy);
         self.library.check_sizes(OPERATION, &[lda, ldb])?;
-        clock.lap(&mut item.times[0]);
+        item.lap(&mut clock, Phase::Intake);
         // SAFETY: each matrix of the output is taken once, by this call.
         let mut c = unsafe { c.matrix(index) }.transposed();
         let ldc = c.col_major_lda().expect("c is row-major");
         let (m, n, k) = (self.m, self.n, self.k);
         // SAFETY: the drivers' contract; sizes were checked.
         unsafe { self.library.gemm(trans_b, trans_a, n, m, k, T::ONE, b, ldb, a, lda, T::ZERO, c.as_mut_ptr(), ldc) };
-        clock.lap(&mut item.times[1]);
+        item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }
 }

@@ -5,7 +5,7 @@
 //! as the LQ of its transpose would save nothing and is a quarter slower in today's libraries.
 
 use super::{CallOptions, assert_output, call, non_finite, remembered_query, rough_seconds, workspace_length};
-use crate::batch::{self, Item, Plan};
+use crate::batch::{self, Item, Phase, Plan};
 use crate::intake::{self, Part};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -210,7 +210,7 @@ impl<T: Scalar> Job<'_, T> {
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
         }
-        clock.lap(&mut item.times[0]);
+        item.lap(&mut clock, Phase::Intake);
         let tau = if self.mode == QrMode::Raw { q } else { scratch.at(self.tau) };
         let (work, lwork) = (scratch.at(self.work), self.lwork);
         if k > 0 {
@@ -218,7 +218,7 @@ impl<T: Scalar> Job<'_, T> {
             unsafe { self.library.geqrf(m, n, h, ldh, tau, work, lwork) };
         }
         if self.mode == QrMode::Raw {
-            clock.lap(&mut item.times[1]);
+            item.lap(&mut clock, Phase::Compute);
             return Ok(item);
         }
         // SAFETY: every index below is inside the output it belongs to; Q, R and the scratch are distinct.
@@ -241,7 +241,7 @@ impl<T: Scalar> Job<'_, T> {
                 self.library.orgqr(m, q_cols, k, q, ldq, tau, work, lwork);
             }
         }
-        clock.lap(&mut item.times[1]);
+        item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }
 }

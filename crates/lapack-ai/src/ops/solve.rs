@@ -2,7 +2,7 @@
 //!
 //! | structure | factorisation | routines |
 //! |---|---|---|
-//! | general, n <= 8 | `A = P L U Q`, complete pivoting | `xGETC2`, `xGESC2` |
+//! | general, n <= 8 | `A = P L U Q`, complete pivoting | `xGETC2` |
 //! | general | `A = P L U`, partial pivoting | `xGETRF`, `xGETRS` |
 //! | symmetric, Hermitian | `A = U D U^T`, Bunch-Kaufman | `xSYTRF`/`xHETRF`, `xSYTRS`/`xHETRS` |
 //! | positive definite | `A = U^H U`, Cholesky | `xPOTRF`, `xPOTRS` |

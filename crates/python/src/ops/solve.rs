@@ -46,7 +46,7 @@ use pyo3::prelude::*;
 ///
 /// Notes
 /// -----
-/// LAPACK xGETRF/xGETRS (xGETC2/xGESC2 for M <= 8), xSYTRF, xHETRF, xPOTRF, xTRTRS. The conditioning comes from one more
+/// LAPACK xGETRF/xGETRS (xGETC2 for M <= 8), xSYTRF, xHETRF, xPOTRF, xTRTRS. The conditioning comes from one more
 /// right-hand side with random elements, about 2 % of the time; xxCON runs only where that gives cause.
 #[pyfunction]
 #[pyo3(signature = (a, b, *, assume_a=None, lower=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]

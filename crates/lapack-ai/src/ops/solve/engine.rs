@@ -1,7 +1,7 @@
 //! One system of a batch: intake, factorisation, substitution, conditioning.
 
 use super::{OPERATION, SolveOptions, Structure, bad_a, bad_b, failure};
-use crate::batch::Item;
+use crate::batch::{Item, Phase};
 use crate::conditioning::{self, Rcond};
 use crate::intake::{self, Part, Swept};
 use crate::ops::{remembered_query, take_in, workspace_length};
@@ -188,7 +188,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         } else if self.check && !intake::inspect(b, Part::Full).finite {
             return Err(bad_b(b));
         }
-        clock.lap(&mut item.times[0]);
+        item.lap(&mut clock, Phase::Intake);
         let original = (!self.in_place).then_some(stored);
         let system = System { engine: self, original, a: address, lda, x, ldx, norm1: swept.norm1, scratch };
         item.rcond = match self.structure {
@@ -201,7 +201,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
             Structure::UpperTriangular | Structure::LowerTriangular => system.triangular(&mut clock, &mut item)?,
             Structure::Diagonal => system.diagonal(stored)?,
         };
-        clock.lap(&mut item.times[2]);
+        item.lap(&mut clock, Phase::Conditioning);
         Ok(item)
     }
 }
@@ -278,37 +278,63 @@ impl<T: Scalar> System<'_, T> {
             let Swept { .. } = unsafe { intake::copy(stored, Part::Full, self.a, self.lda) };
             return self.partial_pivoting(clock, item);
         }
-        let substitute = |column: *mut T| {
-            // SAFETY: see `System`; `column` has n elements.
-            unsafe {
-                let scale = library.gesc2(n, self.a, self.lda, column, rows, cols);
-                if scale != 1.0 {
-                    for i in 0..n {
-                        *column.add(i) = (*column.add(i)).div(T::from_real(scale));
-                    }
-                }
-            }
-        };
         for column in 0..nrhs {
-            // SAFETY: x has nrhs columns.
-            substitute(unsafe { self.x.add(column * self.ldx) });
+            // SAFETY: see `System`; x has nrhs columns of n elements, and GETC2 wrote n - 1 interchanges of each kind.
+            unsafe { self.substitute(self.x.add(column * self.ldx), rows, cols) };
         }
-        clock.lap(&mut item.times[1]);
-        let y = self.probe();
-        substitute(y);
-        let rcond = conditioning::from_probe(self.norm1, y, n);
+        item.lap(clock, Phase::Compute);
+        // SAFETY: see `System`; the first and the last pivot.
+        let (first, last) = unsafe { (*self.a, *self.a.add((n - 1) * (self.lda + 1))) };
+        let rcond = conditioning::from_pivots(first, last);
         if rcond >= conditioning::screen::<T>() {
-            return Ok(Some((rcond, RcondSource::Probe)));
+            return Ok(Some((rcond, RcondSource::Pivots)));
         }
         // SAFETY: the copy fits where the first one was; the factors below are those of partial pivoting.
-        unsafe {
+        let info = unsafe {
             intake::copy(stored, Part::Full, self.a, self.lda);
-            library.getrf(n, n, self.a, self.lda, rows);
+            library.getrf(n, n, self.a, self.lda, rows)
+        };
+        let (work, aux) = (self.scratch.at(self.engine.work), self.scratch.at(self.engine.aux).cast());
+        // SAFETY: see `System`.
+        let rcond = unsafe { library.gecon(b'1', n, self.a, self.lda, T::Real::from_f64(self.norm1), work, aux) };
+        Ok(Some((if info != 0 || rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator)))
+    }
+
+    /// Solves `P L U Q x = b` in place, from GETC2's factors: what `xGESC2` does, whose look-up of machine constants at
+    /// every call takes longer than the substitution itself.
+    ///
+    /// # Safety
+    /// `x` has n elements; `rows` and `cols` hold GETC2's interchanges.
+    #[inline]
+    unsafe fn substitute(&self, x: *mut T, rows: *const i64, cols: *const i64) {
+        let Engine { library, n, .. } = *self.engine;
+        // SAFETY: all indices are below n, which GETC2 guarantees for its interchanges (from 1).
+        unsafe {
+            let swap = |i: usize, pivots: *const i64| {
+                let j = library.read_int_at(pivots, i) as usize - 1;
+                std::ptr::swap(x.add(i), x.add(j));
+            };
+            let element = |i: usize, j: usize| *self.a.add(i + j * self.lda);
+            for i in 0..n - 1 {
+                swap(i, rows);
+            }
+            for j in 0..n - 1 {
+                let pivot = *x.add(j);
+                for i in j + 1..n {
+                    *x.add(i) = (*x.add(i)).sub(element(i, j).mul(pivot));
+                }
+            }
+            for j in (0..n).rev() {
+                let pivot = (*x.add(j)).div(element(j, j));
+                *x.add(j) = pivot;
+                for i in 0..j {
+                    *x.add(i) = (*x.add(i)).sub(element(i, j).mul(pivot));
+                }
+            }
+            for i in (0..n - 1).rev() {
+                swap(i, cols);
+            }
         }
-        Ok(self.judge(y, |norm1, work, aux| {
-            // SAFETY: see `System`.
-            unsafe { library.gecon(b'1', n, self.a, self.lda, norm1, work, aux) }
-        }))
     }
 
     #[inline]
@@ -323,7 +349,7 @@ impl<T: Scalar> System<'_, T> {
         }
         // SAFETY: see `System`.
         unsafe { library.getrs(trans, n, nrhs, a, lda, pivots, self.x, self.ldx) };
-        clock.lap(&mut item.times[1]);
+        item.lap(clock, Phase::Compute);
         let y = self.probe();
         // SAFETY: see `System`; y has n elements.
         unsafe { library.getrs(trans, n, 1, a, lda, pivots, y, n) };
@@ -345,7 +371,7 @@ impl<T: Scalar> System<'_, T> {
         }
         // SAFETY: see `System`.
         unsafe { library.sytrs(hermitian, uplo, n, nrhs, a, lda, pivots, self.x, self.ldx) };
-        clock.lap(&mut item.times[1]);
+        item.lap(clock, Phase::Compute);
         let y = self.probe();
         // SAFETY: see `System`; y has n elements.
         unsafe { library.sytrs(hermitian, uplo, n, 1, a, lda, pivots, y, n) };
@@ -365,7 +391,7 @@ impl<T: Scalar> System<'_, T> {
         }
         // SAFETY: see `System`.
         unsafe { library.potrs(uplo, n, nrhs, a, lda, self.x, self.ldx) };
-        clock.lap(&mut item.times[1]);
+        item.lap(clock, Phase::Compute);
         let y = self.probe();
         // SAFETY: see `System`; y has n elements.
         unsafe { library.potrs(uplo, n, 1, a, lda, y, n) };
@@ -384,7 +410,7 @@ impl<T: Scalar> System<'_, T> {
         if info != 0 {
             return Err(failure::<T>(structure, "trtrs", info, n));
         }
-        clock.lap(&mut item.times[1]);
+        item.lap(clock, Phase::Compute);
         let y = self.probe();
         // SAFETY: see `System`; y has n elements.
         unsafe { library.trtrs(uplo, trans, n, 1, a, lda, y, n) };

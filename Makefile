@@ -1,0 +1,73 @@
+# make run    the main job on real data; figures in out/
+# make test   all tests
+# Both set up what they need in .venv, without root. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+STAMPS := $(VENV)/.stamps
+
+.PHONY: help run test test-rust test-python bench lint format clean setup
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+# What is missing is named before anything is tried.
+$(STAMPS)/checked:
+	@bin/check-machine $(PYTHON)
+	@test -d $(VENV) || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@mkdir -p $(STAMPS) && touch $@
+
+# The Python packages; versions are those of requirements/dev.txt.
+$(STAMPS)/packages: $(STAMPS)/checked requirements/dev.txt
+	@echo "==> installing Python packages into $(VENV) (a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+# The compiled module, installed in place: edits of Python files need no reinstallation.
+$(STAMPS)/module: $(STAMPS)/packages $(RUST_SOURCES) pyproject.toml
+	@echo "==> building lapack_py (a minute or two the first time)"
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	@touch $@
+
+setup: $(STAMPS)/module ## .venv with everything, the module installed in it
+
+run: setup ## the main job on real data
+	@$(BIN)/python -m lapack_py.demo
+
+test: test-rust test-python ## all tests
+	@echo "==> all tests passed"
+
+test-rust: $(STAMPS)/packages
+	cargo test --release --workspace --exclude lapack-ai-python
+
+test-python: setup
+	$(BIN)/python -m pytest
+
+bench: setup ## measures against the peers found on this machine
+	$(BIN)/python bench/cpu.py
+
+lint: $(STAMPS)/packages ## formatting, warnings, types, licences
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python bin/check-hygiene
+
+format: $(STAMPS)/packages ## rewrites the sources in the project's style
+	cargo fmt
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+clean: ## removes everything that was built
+	rm -rf target $(VENV) out .pytest_cache .mypy_cache .ruff_cache
+	find python tests bench -name '__pycache__' -type d -prune -exec rm -rf {} +
+	rm -f python/lapack_py/_native*.so
