@@ -1,1 +1,94 @@
-fn main() {}
+//! `lapack-ai`: the library from the command line.
+
+use clap::{Parser, Subcommand};
+use lapack_ai::doctor::doctor;
+use lapack_ai::{CallOptions, Error, MatrixView, SolveOptions, SvdOptions, solve, svd};
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// A modern LAPACK: what is on this machine, and a first measurement of it.
+#[derive(Parser)]
+#[command(name = "lapack-ai", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say what was found (LAPACK, threads, memory, OpenCL, settings) and what to do about what was not.
+    Doctor,
+    /// Time an SVD and a solve of order N on random data, and check the results.
+    Try {
+        /// Order of the matrices.
+        #[arg(default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        n: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Doctor => {
+            let diagnosis = doctor();
+            say(&diagnosis.to_string());
+            if diagnosis.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Command::Try { n } => match try_out(n as usize) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{}", error.report());
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Prints a line. Whoever closed the pipe (`| head`) has read enough, so that is no error.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Numbers in [-1, 1), the same at every run.
+fn random(count: usize) -> Vec<f64> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn try_out(n: usize) -> Result<(), Error> {
+    let data = random(n * n);
+    let a = MatrixView::row_major(&data, n, n).expect("n * n elements");
+    let call = CallOptions { timed: true, ..CallOptions::default() };
+
+    let start = Instant::now();
+    let decomposition = svd(a, SvdOptions { call, ..SvdOptions::default() })?;
+    let seconds = start.elapsed().as_secs_f64();
+    // norm(A)_F is the 2-norm of the singular values: a check that costs nothing.
+    let frobenius = data.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let from_values = decomposition.s.iter().map(|s| s * s).sum::<f64>().sqrt();
+    let error = (frobenius - from_values).abs() / frobenius;
+    let routine = decomposition.report.routine;
+    say(&format!("svd   {n} x {n}  {:9.2} ms  {routine}  norm error {error:.1e}", seconds * 1e3));
+
+    let b = random(n);
+    let start = Instant::now();
+    let solution = solve(
+        a,
+        MatrixView::col_major(&b, n, 1).expect("n elements"),
+        SolveOptions { call, ..SolveOptions::default() },
+    )?;
+    let seconds = start.elapsed().as_secs_f64();
+    let residual = (0..n)
+        .map(|i| ((0..n).map(|j| a.get(i, j) * solution.x.get(j, 0)).sum::<f64>() - b[i]).abs())
+        .fold(0.0, f64::max);
+    let rcond = solution.report.rcond.unwrap_or(f64::NAN);
+    let routine = solution.report.routine;
+    say(&format!("solve {n} x {n}  {:9.2} ms  {routine}  residual {residual:.1e}, rcond {rcond:.1e}", seconds * 1e3));
+    Ok(())
+}

@@ -90,6 +90,10 @@ pub trait Scalar: Copy + Send + Sync + Debug + PartialEq + 'static {
     fn re_f64(self) -> f64;
     /// From a real number.
     fn from_real(value: f64) -> Self;
+    /// Widened; exact.
+    fn to_complex128(self) -> Complex64;
+    /// Rounded; a real type takes the real part.
+    fn from_complex128(value: Complex64) -> Self;
     /// `a + b`, rounded once per part.
     fn add(self, other: Self) -> Self;
     /// `a - b`, rounded once per part.
@@ -138,6 +142,12 @@ macro_rules! real_scalar {
             fn from_real(value: f64) -> Self {
                 value as $real
             }
+            fn to_complex128(self) -> Complex64 {
+                Complex64::new(f64::from(self), 0.0)
+            }
+            fn from_complex128(value: Complex64) -> Self {
+                value.re as $real
+            }
             fn add(self, other: Self) -> Self {
                 self + other
             }
@@ -184,6 +194,12 @@ macro_rules! complex_scalar {
             }
             fn from_real(value: f64) -> Self {
                 <$complex>::new(value as $real, 0.0)
+            }
+            fn to_complex128(self) -> Complex64 {
+                Complex64::new(f64::from(self.re), f64::from(self.im))
+            }
+            fn from_complex128(value: Complex64) -> Self {
+                <$complex>::new(value.re as $real, value.im as $real)
             }
             fn add(self, other: Self) -> Self {
                 self + other

@@ -131,14 +131,15 @@ fn layout(rows: usize, cols: usize, row_stride: isize, col_stride: isize) -> Lay
     }
 }
 
-/// `lda` if `inner` elements are contiguous and the `outer` runs do not overlap; strides of extents below 2 are free.
+/// `lda` if `inner` elements are contiguous and the `outer` runs do not overlap; strides of extents below 2, and of empty
+/// matrices, are free.
 #[inline]
 fn leading_dimension(inner: usize, outer: usize, inner_stride: isize, outer_stride: isize) -> Option<usize> {
     let smallest = inner.max(1);
     if inner > 1 && inner_stride != 1 {
         return None;
     }
-    if outer <= 1 {
+    if outer <= 1 || inner == 0 {
         return Some(smallest);
     }
     (outer_stride >= smallest as isize).then_some(outer_stride as usize)
@@ -488,6 +489,16 @@ mod tests {
         // SAFETY: as above.
         let column = unsafe { MatrixView::from_raw(data.as_ptr(), 4, 1, 1, -7) };
         assert_eq!(column.layout(), Layout::ColMajor { lda: 4 });
+    }
+
+    #[test]
+    fn an_empty_matrix_is_column_major_whatever_its_strides() {
+        let data = [0.0; 4];
+        for (rows, cols) in [(0, 4), (4, 0), (0, 0)] {
+            // SAFETY: there is no element to reach.
+            let a = unsafe { MatrixView::from_raw(data.as_ptr(), rows, cols, 0, 0) };
+            assert_eq!(a.layout(), Layout::ColMajor { lda: rows.max(1) }, "{rows} x {cols}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Library {
         let name = path.as_ref();
         let unusable =
             |why: String| Error::text(Code::ProviderUnusable, "load", format!("{} {why}", name.to_string_lossy()));
-        let handle = open_shared(name).map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+        let handle = open_shared(name).map_err(|error| unusable(format!("cannot be opened: {}", innermost(&error))))?;
         let (prefix, suffix) =
             decoration(&handle).ok_or_else(|| unusable("has no dgesv under any known spelling".into()))?;
 
@@ -217,6 +217,11 @@ fn vendor(handle: &libloading::Library, prefix: &str, suffix: &str) -> String {
         return String::from_utf8_lossy(&buffer).trim_end_matches(['\0', ' ']).to_string();
     }
     String::new()
+}
+
+/// The loader's own words, which the error type keeps as its source.
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
 }
 
 fn loaded_path(name: &OsStr) -> PathBuf {

@@ -139,21 +139,25 @@ fn wheel_places() -> Vec<PathBuf> {
     let mut places = HINTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
     let mut roots: Vec<PathBuf> =
         ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(env::var_os).map(PathBuf::from).collect();
-    // `cargo run` and `cargo test` name the crate's folder: a checkout's own environment lies at or above it.
-    if let Some(manifest) = env::var_os("CARGO_MANIFEST_DIR") {
-        roots.extend(
-            PathBuf::from(manifest).ancestors().map(|folder| folder.join(".venv")).filter(|venv| venv.is_dir()),
-        );
+    // A checkout's own environment lies above the crate's folder, which `cargo run` and `cargo test` name, and above the
+    // program that was built there.
+    let program = env::current_exe().ok();
+    let starts = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).into_iter().chain(program.clone());
+    for start in starts {
+        roots.extend(start.ancestors().map(|folder| folder.join(".venv")).filter(|venv| venv.is_dir()));
     }
-    if let Some(home) = env::var_os("HOME") {
-        roots.push(PathBuf::from(home).join(".local"));
-    }
+    roots.extend(env::var_os("HOME").map(|home| PathBuf::from(home).join(".local")));
+    // The interpreters on the path, where `pip install` puts things outside an environment.
+    roots.extend(env::var_os("PATH").iter().flat_map(env::split_paths).filter_map(|folder| {
+        let python = folder.join("python3").canonicalize().ok()?;
+        Some(python.parent()?.parent()?.to_path_buf())
+    }));
     for root in roots {
         for site in site_packages(&root) {
             places.extend(WHEEL_FILES.iter().map(|file| site.join(file)));
         }
     }
-    if let Some(folder) = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf)) {
+    if let Some(folder) = program.as_deref().and_then(Path::parent) {
         places.extend(WHEEL_FILES.iter().filter_map(|file| Path::new(file).file_name()).map(|file| folder.join(file)));
     }
     let mut seen: Vec<OsString> = Vec::new();
@@ -174,7 +178,7 @@ fn site_packages(root: &Path) -> Vec<PathBuf> {
     let mut sites: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"))
-        .map(|entry| entry.path().join("site-packages"))
+        .flat_map(|entry| ["site-packages", "dist-packages"].map(|name| entry.path().join(name)))
         .collect();
     sites.sort();
     sites.reverse();

@@ -83,9 +83,9 @@ pub struct EighOut<'a, T: Scalar> {
 /// # Examples
 /// ```
 /// use lapack_ai::{EighOptions, MatrixView, eigh};
-/// let a = MatrixView::row_major(&[2.0, 1.0, 1.0, 2.0], 2, 2).unwrap();
+/// let a = MatrixView::row_major(&[2.0_f64, 1.0, 1.0, 2.0], 2, 2).unwrap();
 /// let eigh = eigh(a, EighOptions::default())?;
-/// assert!((eigh.eigenvalues[0] - 1.0_f64).abs() < 1e-15 && (eigh.eigenvalues[1] - 3.0).abs() < 1e-15);
+/// assert!((eigh.eigenvalues[0] - 1.0).abs() < 1e-15 && (eigh.eigenvalues[1] - 3.0).abs() < 1e-15);
 /// # Ok::<(), lapack_ai::Error>(())
 /// ```
 ///

@@ -62,9 +62,9 @@ pub struct QrOut<'a, T: Scalar> {
 /// # Examples
 /// ```
 /// use lapack_ai::{CallOptions, MatrixView, QrMode, qr};
-/// let a = MatrixView::row_major(&[3.0, 4.0], 2, 1).unwrap();
+/// let a = MatrixView::row_major(&[3.0_f64, 4.0], 2, 1).unwrap();
 /// let qr = qr(a, QrMode::Reduced, CallOptions::default())?;
-/// assert!((qr.r.get(0, 0).abs() - 5.0_f64).abs() < 1e-15);
+/// assert!((qr.r.get(0, 0).abs() - 5.0).abs() < 1e-15);
 /// # Ok::<(), lapack_ai::Error>(())
 /// ```
 ///

@@ -83,7 +83,7 @@ pub struct Solution<T: Scalar> {
 /// # Examples
 /// ```
 /// use lapack_ai::{MatrixView, SolveOptions, solve};
-/// let a = MatrixView::row_major(&[2.0, 1.0, 1.0, 3.0], 2, 2).unwrap();
+/// let a = MatrixView::row_major(&[2.0_f64, 1.0, 1.0, 3.0], 2, 2).unwrap();
 /// let b = MatrixView::col_major(&[3.0, 4.0], 2, 1).unwrap();
 /// let solution = solve(a, b, SolveOptions::default())?;
 /// assert!((solution.x.get(0, 0) - 1.0).abs() < 1e-15);
