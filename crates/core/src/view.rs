@@ -136,7 +136,7 @@ fn layout(rows: usize, cols: usize, row_stride: isize, col_stride: isize) -> Lay
 #[inline]
 fn leading_dimension(inner: usize, outer: usize, inner_stride: isize, outer_stride: isize) -> Option<usize> {
     let smallest = inner.max(1);
-    if inner > 1 && inner_stride != 1 {
+    if inner > 1 && outer > 0 && inner_stride != 1 {
         return None;
     }
     if outer <= 1 || inner == 0 {
