@@ -12,6 +12,7 @@ float64. ``lap.doctor()`` says what was found on this machine.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 from pathlib import Path
@@ -118,11 +119,10 @@ def _hint_at_wheels() -> None:
 
 
 def _set_log_level() -> None:
-    """Sets the level of the ``lapack_py`` logger from LAPACK_LOG_LEVEL; a wrong setting is reported by the first call."""
-    try:
+    """Sets the level of the ``lapack_py`` logger from LAPACK_LOG_LEVEL."""
+    # A wrong setting is reported by the first call, which is where an error can be caught.
+    with contextlib.suppress(ConfigError):
         logging.getLogger("lapack_py").setLevel(config()["log_level"])
-    except ConfigError:
-        pass
 
 
 _hint_at_wheels()

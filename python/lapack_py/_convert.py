@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._errors import raised_here
+from ._errors import LapackError, raised_here
 from ._results import SVDResult
 
 _COMPUTED = frozenset("fdFD")
@@ -25,46 +25,83 @@ def as_array(value: Any, operation: str, name: str) -> tuple[NDArray[Any], int]:
         raise _refuse_type(operation, name, "is None", ("needs-value", "pass an array."))
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = int(np.ma.getmaskarray(value).sum())
-        fix = ("needs-value", f"fill them first: {name}.filled(value).")
-        raise _refuse_type(operation, name, f"has {masked} masked entries", fix)
+        fix = ("needs-value", f"fill what is masked first: {name}.filled(value).")
+        raise _refuse_type(operation, name, f"has {masked} masked entr{'y' if masked == 1 else 'ies'}", fix)
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise _refuse_type(operation, name, "is a sparse matrix", ("safe", f"pass {name}.toarray()."))
     try:
-        array = np.asarray(value)
-    except ValueError as error:
-        cause = "rows of a list must all have the same length"
-        fix = ("needs-value", "make all rows equally long.")
-        raise raised_here("LAP-E006", operation, name, f"{name} is ragged", cause, fix) from error
+        given = np.asarray(value)
+        array = _readable(given, operation, name)
+    except (LapackError, Warning):
+        raise
+    except MemoryError as error:
+        cause = "the system did not give the memory that the conversion needs"
+        fix = ("maybe", "free memory or use smaller inputs.")
+        raise raised_here("LAP-E033", operation, name, f"{name} cannot be converted: {error}", cause, fix) from error
+    except Exception as error:
+        raise _unreadable(value, operation, name, error) from error
+    # NumPy owns what it copied from a list; a buffer that was only wrapped stays with its owner.
+    wrapped = isinstance(value, np.ndarray) or not given.flags.owndata
+    return array, 0 if wrapped and np.may_share_memory(given, array) else array.nbytes
+
+
+def _readable(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
+    """`array` itself if LAPACK can read it as it lies, else a copy that it can."""
     char = array.dtype.char
     if char in _EXACT:
         array = array.astype(np.float64)
+    elif char == "O" and array.ndim == 0:
+        fix = ("needs-value", "pass a numpy.ndarray.")
+        raise _refuse_type(operation, name, f"is of type {type(array.item()).__name__}, not an array", fix)
     elif char not in _COMPUTED:
         raise _refuse_type(operation, name, f"has dtype {array.dtype}", _type_fix(array, name))
     array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["A"])
     if any(stride % array.itemsize for stride in array.strides):
         array = array.copy()
-    array = np.asarray(array)
-    shared = isinstance(value, np.ndarray) and np.may_share_memory(value, array)
-    return array, 0 if shared else array.nbytes
+    return np.asarray(array)
+
+
+def _unreadable(value: Any, operation: str, name: str, error: Exception) -> Exception:
+    """The error for what NumPy makes no array of, from NumPy's own."""
+    said = (str(error).splitlines() or [""])[0].rstrip(".")
+    if isinstance(value, (list, tuple)) and isinstance(error, ValueError):
+        if "inhomogeneous" in said:
+            cause = "rows of a list must all have the same length"
+            fix = ("needs-value", "make all rows equally long.")
+            return raised_here("LAP-E006", operation, name, f"{name} is ragged", cause, fix)
+        if "maximum number of dimension" in said:
+            cause = "NumPy's arrays have at most 64 dimensions"
+            fix = ("needs-value", "nest lists less deeply.")
+            return raised_here("LAP-E006", operation, name, f"{name} has too many dimensions", cause, fix)
+    fix = ("needs-value", "pass a numpy.ndarray.")
+    what = f"of type {type(value).__name__} cannot be read as an array ({type(error).__name__}: {said})"
+    return _refuse_type(operation, name, what, fix)
 
 
 def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
     """How to bring an array of a refused type to one that LAPACK has."""
     if array.dtype.kind == "O":
-        return ("maybe", f"convert it, if it holds numbers: {name}.astype('float64').")
-    if array.dtype.kind in "US":
+        return ("maybe", f"convert it, if it holds numbers: numpy.asarray({name}, dtype='float64').")
+    if array.dtype.kind in "UST":
         return ("maybe", f"convert text to numbers: numpy.asarray({name}).astype('float64').")
     if array.dtype.char == "e":
         return ("safe", f"convert it: {name}.astype('float32').")
     if array.dtype.char in "gG":
-        return ("maybe", f"convert it, losing digits: {name}.astype('{'complex128' if array.dtype.char == 'G' else 'float64'}').")
+        target = "complex128" if array.dtype.char == "G" else "float64"
+        return ("maybe", f"convert it, losing digits: {name}.astype('{target}').")
     return ("needs-value", "pass numbers.")
 
 
 def exact_product(x1: Any, x2: Any) -> Any:
-    """NumPy's product if both operands are integers or booleans, else None."""
+    """NumPy's product if both operands are integers or booleans, else None; None too where their shapes do not fit."""
     a, b = np.asarray(x1), np.asarray(x2)
-    return np.matmul(a, b) if a.dtype.char in _EXACT and b.dtype.char in _EXACT else None
+    if a.dtype.char not in _EXACT or b.dtype.char not in _EXACT:
+        return None
+    try:
+        return np.matmul(a, b)
+    except ValueError:
+        # The core says in its own words what does not fit.
+        return None
 
 
 def svd_hermitian(a: Any, compute_uv: bool, gpu: Any, device: Any, check_finite: bool, return_report: bool) -> Any:

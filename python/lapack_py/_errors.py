@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import warnings
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class _Fields:
 
     code: str
     severity: str
+    message: str
     summary: str
     operation: str
     argument: str | None
@@ -42,6 +44,12 @@ class _Fields:
         for name, value in fields.items():
             setattr(self, "_long_report" if name == "long_report" else name, value)
 
+    def _fields(self) -> dict[str, Any]:
+        """What `_fill` was given, and what was added since; for pickling."""
+        fields = dict(self.__dict__)
+        fields["long_report"] = fields.pop("_long_report")
+        return fields
+
     def report(self) -> str:
         """Summary, cause, every fix, and what LAPACK said, over several lines."""
         return self._long_report
@@ -55,8 +63,7 @@ class LapackError(_Fields, np.linalg.LinAlgError):
         self._fill(fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = {name: value for name, value in self.__dict__.items() if name != "_long_report"}
-        return type(self), ({**fields, "message": str(self), "long_report": self._long_report},)
+        return type(self), (self._fields(),)
 
 
 class NonFiniteError(LapackError):
@@ -164,17 +171,32 @@ def warning_counts() -> list[dict[str, Any]]:
         ]
 
 
+def _caller() -> FrameType | None:
+    """The frame that called the operation; None where C called it, as the first function of a thread."""
+    try:
+        frame: FrameType | None = sys._getframe(2)
+    except ValueError:
+        return None
+    # Some operations pass through Python code of this package on their way.
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("lapack_py._"):
+        frame = frame.f_back
+    return frame
+
+
 def warn(fields: dict[str, Any]) -> None:
     """Gives a warning at the line that called the operation.
 
     Python's own "default" action shows a text once for each line, but here the text has a number in it and would differ
-    at every call. So a line whose registry shows that the filters let one pass, and hold back repeats, is held back as a
-    whole; the counts go on. Under "always" and "error" every warning passes, as the user has asked.
+    at every call. So a line whose registry shows that the filters let one pass, and hold back repeats, is held back as
+    a whole; the counts go on. Under "always" and "error" every warning passes, as the user has asked.
     """
     from . import _warnings
 
-    frame = sys._getframe(1)
-    file, line = frame.f_code.co_filename, frame.f_lineno
+    frame = _caller()
+    # Without a caller: what Python's own warnings say there.
+    scope, file, line = vars(sys), "<sys>", 0
+    if frame is not None:
+        scope, file, line = frame.f_globals, frame.f_code.co_filename, frame.f_lineno
     with _sites_lock:
         site = _sites.setdefault((file, line, fields["code"]), _Site())
         site.count += 1
@@ -184,18 +206,20 @@ def warn(fields: dict[str, Any]) -> None:
         count = site.count
     warning = _warnings.from_native(fields, count)
     _logger.debug("%s at %s:%d", warning, file, line)
-    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    registry = scope.setdefault("__warningregistry__", {})
     category = type(warning)
     key = (str(warning), category, line)
-    held_back = any(
-        isinstance(known, tuple) and len(known) == 3 and known[1:] == (category, line) and shown
+    earlier = [
+        known
         for known, shown in list(registry.items())
-    )
-    if held_back:
+        if isinstance(known, tuple) and len(known) == 3 and known[1:] == (category, line) and shown and known != key
+    ]
+    if earlier:
         registry[key] = True
-    module = frame.f_globals.get("__name__", "<unknown>")
+    module = scope.get("__name__", "<unknown>")
     try:
         warnings.warn_explicit(warning, category, file, line, module, registry)
     finally:
-        if held_back:
+        # New filters empty the registry; then this warning has passed, and its key is the one that holds back others.
+        if any(known in registry for known in earlier):
             registry.pop(key, None)

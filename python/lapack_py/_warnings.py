@@ -1,4 +1,4 @@
-"""Warning classes. They derive from SciPy's LinAlgWarning where SciPy is installed, else from RuntimeWarning, its base."""
+"""Warning classes, derived from SciPy's LinAlgWarning where SciPy is installed, else from its base, RuntimeWarning."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class LapackWarning(_Fields, _Base):
         super().__init__(fields["message"] + times)
         self._fill(fields)
         self.count = count
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._fields(), self.count)
 
 
 class IllConditionedWarning(LapackWarning):

@@ -8,11 +8,13 @@
 mod drivers;
 mod int;
 mod library;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod replica;
 mod routines;
 mod search;
 mod threads;
 
-pub use library::{Library, Version};
+pub use library::{Library, MOST_IMAGES, Version};
 pub use routines::Routine;
 pub use search::{Attempt, Outcome, Search, add_hint, find};
 pub use threads::{SingleThreaded, default_threads, requested_threads};

@@ -7,6 +7,7 @@ use lapack_ai_core::{Code, DType, Error, Result};
 use libloading::Symbol;
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Decorations of a Fortran name in the order in which they are tried: PyPI's OpenBLAS wheels, gfortran, ILP64 builds
 /// of Debian, Fedora and Julia, compilers that add nothing.
@@ -35,7 +36,18 @@ pub struct Library {
     vendor: String,
     addresses: [[*const c_void; 4]; Routine::COUNT],
     threads: ThreadControl,
+    replicas: Mutex<Replicas>,
 }
+
+/// Further images of a library, made as they are needed and kept for good.
+#[derive(Debug, Default)]
+struct Replicas {
+    images: Vec<&'static Library>,
+    impossible: bool,
+}
+
+/// Most images of one library that are in use together, the original included: each costs the size of its file.
+pub const MOST_IMAGES: usize = 8;
 
 // SAFETY: after construction nothing is written; LAPACK 3 is thread-safe by its own documentation.
 unsafe impl Send for Library {}
@@ -78,7 +90,8 @@ impl Library {
         let threads = ThreadControl::find(&|name| symbol(&handle, name), prefix);
         std::mem::forget(handle);
         let path = loaded_path(name);
-        Ok(Self { path, prefix, suffix, width, version, vendor, addresses, threads })
+        let replicas = Mutex::default();
+        Ok(Self { path, prefix, suffix, width, version, vendor, addresses, threads, replicas })
     }
 
     /// The file, or the bare name where the system's loader found it.
@@ -120,6 +133,20 @@ impl Library {
         &self.threads
     }
 
+    /// Up to `wanted` images of this library, at least itself: copies with locks of their own, for threads that work side
+    /// by side on small matrices (see `replica`). Those that are lacking are made if `make` says so, some 15 ms each.
+    pub fn images(&'static self, wanted: usize, make: bool) -> Vec<&'static Library> {
+        let mut replicas = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = wanted.clamp(1, MOST_IMAGES);
+        while make && replicas.images.len() + 1 < wanted && !replicas.impossible {
+            match replicate(self) {
+                Some(replica) => replicas.images.push(Box::leak(Box::new(replica))),
+                None => replicas.impossible = true,
+            }
+        }
+        std::iter::once(self).chain(replicas.images.iter().copied()).take(wanted).collect()
+    }
+
     /// Refuses sizes that the library's INTEGER cannot hold. To be called before the wrappers, with every size, leading
     /// dimension and workspace length that they will be given.
     ///
@@ -142,6 +169,16 @@ impl Library {
     pub(crate) fn address(&self, routine: Routine, dtype: DType) -> *const c_void {
         self.addresses[routine as usize][dtype as usize]
     }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn replicate(library: &Library) -> Option<Library> {
+    crate::replica::replicate(library)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn replicate(_library: &Library) -> Option<Library> {
+    None
 }
 
 #[cold]

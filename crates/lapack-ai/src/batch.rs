@@ -4,10 +4,11 @@
 //! start costs some 20 us, which [`WORTH_A_THREAD`] accounts for.
 
 use crate::report::{Clock, RcondSource, Report};
+use crate::workspace::{Need, Scratch};
 use lapack_ai_core::{Error, Result};
 use lapack_ai_host::Library;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -139,14 +140,39 @@ pub(crate) struct Plan {
     pub(crate) seconds_each: f64,
     /// `rcond` below which a matrix is listed as ill-conditioned.
     pub(crate) threshold: f64,
-    /// Whether matrices of this size gain from running side by side at all (a lock inside the library may forbid it).
-    pub(crate) concurrent: bool,
+    /// How much calls on matrices of this size wait for each other inside the library.
+    pub(crate) contention: Contention,
+    /// Scratch memory of one worker.
+    pub(crate) need: Need,
+}
+
+/// How much concurrent calls of one library wait for each other at its locks (measured with OpenBLAS 0.3.34).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contention {
+    /// Not noticeably.
+    None,
+    /// A tenth or more of the time on two threads, more on many.
+    Some,
+    /// So much that a second thread makes it slower.
+    Heavy,
+}
+
+/// Seconds of work that make another image of the library worth its making.
+const WORTH_AN_IMAGE: f64 = 40e-3;
+
+/// One thread at work on a batch.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// The library, or its own image of it.
+    pub(crate) library: &'static Library,
+    /// Its memory.
+    pub(crate) scratch: Scratch,
 }
 
 impl Plan {
     /// Workers for a library that may use `threads` threads.
     fn workers(&self, threads: usize) -> usize {
-        if self.count < 2 || threads < 2 || !self.concurrent {
+        if self.count < 2 || threads < 2 {
             return 1;
         }
         if self.count < threads && self.seconds_each > WORTH_LIBRARY_THREADS {
@@ -157,74 +183,91 @@ impl Plan {
     }
 }
 
-/// Calls `item(worker, index)` for every index below `plan.count`, each worker with a state of its own from `start`.
+/// Calls `item(worker, index)` for every index below `plan.count`.
 ///
 /// # Errors
-/// The first error of `start`; errors of `item` are collected in the outcome.
+/// If memory for a worker cannot be had; errors of `item` are collected in the outcome.
 #[inline]
-pub(crate) fn run<W>(
-    library: &Library,
+pub(crate) fn run(
+    library: &'static Library,
     plan: Plan,
     report: &mut Report,
-    start: impl Fn() -> Result<W> + Sync,
-    item: impl Fn(&mut W, usize) -> Result<Item> + Sync,
+    item: impl Fn(&Worker, usize) -> Result<Item> + Sync,
 ) -> Result<Outcome> {
-    let workers = if plan.count < 2 { 1 } else { plan.workers(library.threads().get()) };
-    report.workers = workers;
-    if workers == 1 {
-        let mut outcome = Outcome::default();
-        if plan.count > 0 {
-            let mut worker = start()?;
-            for index in 0..plan.count {
-                outcome.note(index, item(&mut worker, index), plan.threshold);
-            }
+    if plan.count > 1 {
+        let images = plan.images(library);
+        let workers = if images.is_empty() { 1 } else { plan.workers(library.threads().get()) };
+        if workers > 1 {
+            report.workers = workers;
+            return run_side_by_side(library, &images, plan, workers, report.operation, &item);
         }
-        return Ok(outcome);
     }
-    run_side_by_side(library, plan, workers, &start, &item)
+    let mut outcome = Outcome::default();
+    if plan.count > 0 {
+        let worker = Worker { library, scratch: plan.need.take(report.operation)? };
+        for index in 0..plan.count {
+            outcome.note(index, item(&worker, index), plan.threshold);
+        }
+    }
+    Ok(outcome)
 }
 
-fn run_side_by_side<W>(
-    library: &Library,
+impl Plan {
+    /// The images of the library that workers share out among themselves; none if side by side is no gain.
+    fn images(&self, library: &'static Library) -> Vec<&'static Library> {
+        let wanted = self.workers(library.threads().get());
+        if self.contention == Contention::None || wanted < 2 {
+            return vec![library];
+        }
+        let images = library.images(wanted, self.count as f64 * self.seconds_each > WORTH_AN_IMAGE);
+        if self.contention == Contention::Heavy && images.len() < 2 { vec![] } else { images }
+    }
+}
+
+fn run_side_by_side(
+    library: &'static Library,
+    images: &[&'static Library],
     plan: Plan,
     workers: usize,
-    start: &(impl Fn() -> Result<W> + Sync),
-    item: &(impl Fn(&mut W, usize) -> Result<Item> + Sync),
+    operation: &'static str,
+    item: &(impl Fn(&Worker, usize) -> Result<Item> + Sync),
 ) -> Result<Outcome> {
     let _held = library.threads().hold_to_one();
     let chunk = ((CHUNK / plan.seconds_each) as usize).clamp(1, plan.count.div_ceil(workers));
     let next = AtomicUsize::new(0);
     let merged = Mutex::new(Ok(Outcome::default()));
-    let work = || {
+    let work = |number: usize| {
         let mut outcome = Outcome::default();
-        let started = start().map(|mut worker| {
+        let started = plan.need.take(operation).map(|scratch| {
+            let worker = Worker { library: images[number % images.len()], scratch };
             loop {
                 let from = next.fetch_add(chunk, Ordering::Relaxed);
                 if from >= plan.count {
                     break;
                 }
                 for index in from..(from + chunk).min(plan.count) {
-                    outcome.note(index, item(&mut worker, index), plan.threshold);
+                    outcome.note(index, item(&worker, index), plan.threshold);
                 }
             }
         });
-        let mut merged = merged.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut merged = merged.lock().unwrap_or_else(PoisonError::into_inner);
         match (started, merged.as_mut()) {
             (Ok(()), Ok(merged)) => merged.merge(outcome),
             (Err(error), Ok(_)) => *merged = Err(error),
             (_, Err(_)) => {}
         }
     };
+    let work = &work;
     thread::scope(|scope| {
-        for _ in 1..workers {
+        for number in 1..workers {
             // Where the system gives no more threads, those that started do all the work.
-            if thread::Builder::new().name("lapack-ai".into()).spawn_scoped(scope, work).is_err() {
+            if thread::Builder::new().name("lapack-ai".into()).spawn_scoped(scope, move || work(number)).is_err() {
                 break;
             }
         }
-        work();
+        work(0);
     });
-    merged.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+    merged.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -232,7 +275,7 @@ mod tests {
     use super::*;
 
     fn plan(count: usize, seconds_each: f64) -> Plan {
-        Plan { count, seconds_each, threshold: 0.0, concurrent: true }
+        Plan { count, seconds_each, threshold: 0.0, contention: Contention::None, need: Need::default() }
     }
 
     #[test]
@@ -245,6 +288,18 @@ mod tests {
     fn little_work_is_not_spread_over_threads() {
         assert_eq!(plan(10, 1e-6).workers(8), 1);
         assert_eq!(plan(100_000, 1e-6).workers(8), 8);
+    }
+
+    #[test]
+    fn matrices_that_block_each_other_run_on_one_thread_unless_the_work_is_worth_an_image() {
+        let library = crate::provider::library().expect("a LAPACK");
+        let heavy = |count| Plan { contention: Contention::Heavy, ..plan(count, 1e-6) };
+        assert!(heavy(1000).images(library).len() != 1, "alone on one thread, or each with an image");
+        if library.threads().get() > 1 && cfg!(target_os = "linux") && library.vendor().contains("OpenBLAS") {
+            let images = heavy(1_000_000).images(library);
+            assert_eq!(images.len(), library.threads().get().min(lapack_ai_host::MOST_IMAGES));
+            assert!(images[1..].iter().all(|image| !std::ptr::eq(*image, library) && image.threads().get() == 1));
+        }
     }
 
     #[test]

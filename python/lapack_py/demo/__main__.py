@@ -78,7 +78,7 @@ def summarise(context: Context, seconds: float) -> None:
 
     print(f"\nThe same input for all three, best of several runs:\n\n{render(context.rows)}\n")
     print("error/(n*eps): backward error (matmul: relative error); 1 or less is as good as arithmetic allows.")
-    print("solve: NumPy has only its general solver and does not estimate the condition number; SciPy does.")
+    print("solve: lapack_py and SciPy also estimate the condition number; NumPy does not, and has no other solver.")
     print(f"\nFigures, after {seconds:.0f} s:")
     for figure in context.figures:
         print(f"  {figure}")

@@ -90,10 +90,11 @@ def fit(ctx: Context, design: Array, target: Array) -> dict[str, Array]:
         scipy=lambda: scipy.linalg.cholesky(gram, lower=True),
         error=lambda c: backward_error(gram, c @ c.T),
     )
+    halfway = lap.solve(factor, design.T @ target, assume_a="lower triangular")
     return {
         "lstsq": least_squares[0],
-        "qr": scipy.linalg.solve_triangular(r, q.T @ target),
-        "cholesky of the normal equations": scipy.linalg.cho_solve((factor, True), design.T @ target),
+        "qr": lap.solve(r, q.T @ target, assume_a="upper triangular"),
+        "cholesky of the normal equations": lap.solve(factor.T, halfway, assume_a="upper triangular"),
     }
 
 

@@ -5,16 +5,14 @@
 //! A in row-major order, so nothing is conjugated.
 
 use super::{CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds};
-use crate::batch::{self, Item, Phase, Plan};
+use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
+use crate::workspace::Need;
 use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
-use lapack_ai_host::Library;
 
 const OPERATION: &str = "cholesky";
-/// Below this order OpenBLAS's lock around its Cholesky costs more than a second core gives.
-const LOCK_BOUND: usize = 16;
 
 /// Cholesky factor of a Hermitian positive definite n x n matrix: L with `A = L L^H`, reading the lower triangle, or with
 /// `upper` U with `A = U^H U`, reading the upper. The other triangle of the result is zero.
@@ -86,20 +84,24 @@ fn run<T: Scalar>(
     if !in_place {
         report.count_copy(n * n * count);
     }
-    let job = Job { library, n, flipped, read, part, check: options.check_finite, timed };
+    let job = Job { n, flipped, read, part, check: options.check_finite, timed };
     let plan = Plan {
         count,
         seconds_each: rough_seconds((n as f64).powi(3) / 3.0),
         threshold: 0.0,
-        concurrent: n >= LOCK_BOUND,
+        contention: match n {
+            0..=31 => Contention::Heavy,
+            32..=64 => Contention::Some,
+            _ => Contention::None,
+        },
+        need: Need::default(),
     };
-    let item = |(): &mut (), index| job.one(a.view.matrix(index), factor, index);
-    batch::run(library, plan, report, || Ok(()), item)?.conclude(report).map(|_| ())
+    let item = |worker: &Worker, index| job.one(a.view.matrix(index), factor, index, worker);
+    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
 }
 
 /// What a worker needs to know.
-struct Job<'a> {
-    library: &'a Library,
+struct Job {
     n: usize,
     flipped: bool,
     read: Part,
@@ -108,9 +110,15 @@ struct Job<'a> {
     timed: bool,
 }
 
-impl Job<'_> {
+impl Job {
     #[inline]
-    fn one<T: Scalar>(&self, a: MatrixView<'_, T>, factor: &BatchViewMut<'_, T>, index: usize) -> Result<Item> {
+    fn one<T: Scalar>(
+        &self,
+        a: MatrixView<'_, T>,
+        factor: &BatchViewMut<'_, T>,
+        index: usize,
+        worker: &Worker,
+    ) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let n = self.n;
@@ -131,7 +139,7 @@ impl Job<'_> {
         }
         item.lap(&mut clock, Phase::Intake);
         // SAFETY: the drivers' contract; sizes were checked.
-        let info = unsafe { self.library.potrf(self.part.uplo(), n, address, ld) };
+        let info = unsafe { worker.library.potrf(self.part.uplo(), n, address, ld) };
         if info != 0 {
             return Err(failure::<T>(info, n));
         }

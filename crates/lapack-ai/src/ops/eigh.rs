@@ -11,16 +11,19 @@ use super::{
     CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, require_square,
     rough_seconds, workspace_length,
 };
-use crate::batch::{self, Item, Phase, Plan};
+use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
-use crate::workspace::{Need, Scratch, Slot};
+use crate::workspace::{Need, Slot};
 use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
 
 const OPERATION: &str = "eigh";
+/// Up to this order the locks that OpenBLAS takes, two for each column, are felt.
+const LOCKS_COUNT: usize = 64;
+
 /// SMLSIZ of LAPACK's ILAENV: the order up to which divide and conquer does not divide.
 const SMLSIZ: usize = 25;
 
@@ -141,7 +144,6 @@ fn run<T: Scalar>(
     let copy = need.add2(n, if options.vectors { 0 } else { n });
     let (work, rwork, iwork) = (need.add(lengths[0]), need.add(lengths[1]), need.add(lengths[2]));
     let job = Job {
-        library,
         n,
         flipped,
         read,
@@ -164,10 +166,11 @@ fn run<T: Scalar>(
         count,
         seconds_each: rough_seconds(if options.vectors { 9.0 } else { 1.4 } * cube) + 1e-6,
         threshold: 0.0,
-        concurrent: true,
+        contention: if n <= LOCKS_COUNT { Contention::Some } else { Contention::None },
+        need,
     };
-    let item = |scratch: &mut Scratch, index| job.one(a.view.matrix(index), out, index, scratch);
-    batch::run(library, plan, report, || need.take(OPERATION), item)?.conclude(report).map(|_| ())
+    let item = |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker);
+    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
 }
 
 /// LWORK, LRWORK, LIWORK.
@@ -192,8 +195,7 @@ fn query<T: Scalar>(library: &Library, jobz: u8, n: usize) -> Result<[usize; 3]>
 }
 
 /// What a worker needs to know.
-struct Job<'a, T: Scalar> {
-    library: &'a Library,
+struct Job<T: Scalar> {
     n: usize,
     flipped: bool,
     /// The triangle read, in the user's terms.
@@ -211,7 +213,7 @@ struct Job<'a, T: Scalar> {
     overwritable: bool,
 }
 
-impl<T: Scalar> Job<'_, T> {
+impl<T: Scalar> Job<T> {
     /// Whether LAPACK works in A's own memory: V is A, or A may be overwritten and no vectors are wanted.
     fn in_place(&self, out: &EighOut<'_, T>, first: MatrixView<'_, T>) -> bool {
         self.overwritable
@@ -221,7 +223,7 @@ impl<T: Scalar> Job<'_, T> {
     }
 
     #[inline]
-    fn one(&self, a: MatrixView<'_, T>, out: &EighOut<'_, T>, index: usize, scratch: &Scratch) -> Result<Item> {
+    fn one(&self, a: MatrixView<'_, T>, out: &EighOut<'_, T>, index: usize, worker: &Worker) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let n = self.n;
@@ -236,7 +238,7 @@ impl<T: Scalar> Job<'_, T> {
             None if self.overwritable && stored.col_major_lda().is_some() => {
                 (stored.as_ptr().cast_mut(), stored.col_major_lda().unwrap_or(n))
             }
-            None => (scratch.at(self.copy), n),
+            None => (worker.scratch.at(self.copy), n),
         };
         let swept = if std::ptr::eq(address, stored.as_ptr()) {
             intake::inspect(stored, self.part)
@@ -251,10 +253,11 @@ impl<T: Scalar> Job<'_, T> {
         // SAFETY: as above.
         let mut w = unsafe { out.eigenvalues.matrix(index) };
         let [lwork, lrwork, liwork] = self.lengths;
-        let (work, rwork, iwork) = (scratch.at(self.work), scratch.at(self.rwork), scratch.at(self.iwork));
+        let (work, rwork, iwork) =
+            (worker.scratch.at(self.work), worker.scratch.at(self.rwork), worker.scratch.at(self.iwork));
         // SAFETY: the drivers' contract: `query` sized the workspaces and checked the sizes.
         let info = unsafe {
-            let (library, w) = (self.library, w.as_mut_ptr());
+            let (library, w) = (worker.library, w.as_mut_ptr());
             let (jobz, uplo) = (self.jobz, self.part.uplo());
             if n <= SMLSIZ {
                 library.syev(jobz, uplo, n, address, ld, w, work, lwork, rwork)

@@ -7,11 +7,11 @@ use super::{
     CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, rough_seconds,
     shape_mismatch, take_in, works_in_place, workspace_length,
 };
-use crate::batch::{self, Item, Phase, Plan};
+use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
-use crate::workspace::{Need, Scratch, Slot};
+use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
     Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar,
 };
@@ -143,15 +143,20 @@ fn run<T: Scalar>(
     let rhs = need.add2(m.max(n), nrhs);
     let (work, rwork, iwork) = (need.add(lengths[0]), need.add(lengths[1]), need.add(lengths[2]));
     let rcond = options.rcond.unwrap_or(T::Real::EPSILON * m.max(n) as f64);
-    let job = Job { library, m, n, nrhs, rcond, in_place, lengths, copy, rhs, work, rwork, iwork, timed };
+    let job = Job { m, n, nrhs, rcond, in_place, lengths, copy, rhs, work, rwork, iwork, timed };
     if !in_place {
         report.count_copy(m * n * count);
     }
     let (rows, cols) = (m.max(n) as f64, k as f64);
-    let plan =
-        Plan { count, seconds_each: rough_seconds(8.0 * rows * cols * cols) + 1e-6, threshold: 0.0, concurrent: true };
-    let item = |scratch: &mut Scratch, index| job.one(matrices.matrix(index), b.matrix(index), out, index, scratch);
-    batch::run(library, plan, report, || need.take(OPERATION), item)?.conclude(report).map(|_| ())
+    let plan = Plan {
+        count,
+        seconds_each: rough_seconds(8.0 * rows * cols * cols) + 1e-6,
+        threshold: 0.0,
+        contention: Contention::None,
+        need,
+    };
+    let item = |worker: &Worker, index| job.one(matrices.matrix(index), b.matrix(index), out, index, worker);
+    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
 }
 
 /// LWORK, LRWORK, LIWORK.
@@ -175,8 +180,7 @@ fn query<T: Scalar>(library: &Library, m: usize, n: usize, nrhs: usize) -> Resul
 }
 
 /// What a worker needs to know.
-struct Job<'a, T: Scalar> {
-    library: &'a Library,
+struct Job<T: Scalar> {
     m: usize,
     n: usize,
     nrhs: usize,
@@ -191,23 +195,23 @@ struct Job<'a, T: Scalar> {
     timed: bool,
 }
 
-impl<T: Scalar> Job<'_, T> {
+impl<T: Scalar> Job<T> {
     fn one(
         &self,
         a: MatrixView<'_, T>,
         b: MatrixView<'_, T>,
         out: &LstsqOut<'_, T>,
         index: usize,
-        scratch: &Scratch,
+        worker: &Worker,
     ) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let (m, n, nrhs) = (self.m, self.n, self.nrhs);
         let (k, ldb) = (m.min(n), m.max(n));
-        let rhs = scratch.at(self.rhs);
+        let rhs = worker.scratch.at(self.rhs);
         // SAFETY: the scratch has room for both copies.
         let ((address, lda, swept), swept_b) = unsafe {
-            let taken = take_in(a, Part::Full, self.in_place, true, scratch.at(self.copy));
+            let taken = take_in(a, Part::Full, self.in_place, true, worker.scratch.at(self.copy));
             (taken, intake::copy(b, Part::Full, rhs, ldb.max(1)))
         };
         if !swept.finite {
@@ -222,11 +226,12 @@ impl<T: Scalar> Job<'_, T> {
             unsafe { (out.x.matrix(index), out.residuals.matrix(index), out.s.matrix(index)) };
         let mut rank = 0;
         if k > 0 && nrhs > 0 {
-            let (work, rwork, iwork) = (scratch.at(self.work), scratch.at(self.rwork), scratch.at(self.iwork));
+            let (work, rwork, iwork) =
+                (worker.scratch.at(self.work), worker.scratch.at(self.rwork), worker.scratch.at(self.iwork));
             let rcond = T::Real::from_f64(self.rcond);
             // SAFETY: the drivers' contract: `query` sized the workspaces and checked the sizes.
             let (info, found) = unsafe {
-                self.library.gelsd(
+                worker.library.gelsd(
                     m,
                     n,
                     nrhs,

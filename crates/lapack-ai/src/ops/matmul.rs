@@ -5,15 +5,16 @@
 //! for: they have a meaning in a product.
 
 use super::{CallOptions, assert_output, call, rough_seconds, shape_mismatch};
-use crate::batch::{self, Item, Phase, Plan};
+use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part};
 use crate::provider::library;
 use crate::report::{Clock, Report};
-use crate::workspace::{Need, Scratch, Slot};
+use crate::workspace::{Need, Slot};
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar};
-use lapack_ai_host::Library;
 
 const OPERATION: &str = "matmul";
+/// Below this many operations the lock around OpenBLAS's buffers costs more than a second core gives.
+const LOCK_BOUND: f64 = 2.0 * 24.0 * 24.0 * 24.0;
 
 /// Product of an m x k and a k x n matrix, row-major.
 ///
@@ -94,11 +95,12 @@ fn run<T: Scalar>(
             report.count_copy(size * count);
         }
     }
-    let job = Job { library, m, n, k, a_copy, b_copy, timed };
+    let job = Job { m, n, k, a_copy, b_copy, timed };
     let flops = 2.0 * m as f64 * n as f64 * k as f64;
-    let plan = Plan { count, seconds_each: rough_seconds(flops / 4.0), threshold: 0.0, concurrent: true };
-    let item = |scratch: &mut Scratch, index| job.one(left.matrix(index), right.matrix(index), c, index, scratch);
-    batch::run(library, plan, report, || need.take(OPERATION), item)?.conclude(report).map(|_| ())
+    let contention = if flops < LOCK_BOUND { Contention::Heavy } else { Contention::None };
+    let plan = Plan { count, seconds_each: rough_seconds(flops / 4.0), threshold: 0.0, contention, need };
+    let item = |worker: &Worker, index| job.one(left.matrix(index), right.matrix(index), c, index, worker);
+    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
 }
 
 fn needs_copy<T: Scalar>(operand: &BatchView<'_, T>) -> bool {
@@ -106,8 +108,7 @@ fn needs_copy<T: Scalar>(operand: &BatchView<'_, T>) -> bool {
 }
 
 /// What a worker needs to know.
-struct Job<'a, T: Scalar> {
-    library: &'a Library,
+struct Job<T: Scalar> {
     m: usize,
     n: usize,
     k: usize,
@@ -116,14 +117,14 @@ struct Job<'a, T: Scalar> {
     timed: bool,
 }
 
-impl<T: Scalar> Job<'_, T> {
+impl<T: Scalar> Job<T> {
     fn one(
         &self,
         a: MatrixView<'_, T>,
         b: MatrixView<'_, T>,
         c: &BatchViewMut<'_, T>,
         index: usize,
-        scratch: &Scratch,
+        worker: &Worker,
     ) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
@@ -135,21 +136,21 @@ impl<T: Scalar> Job<'_, T> {
             if let Some(lda) = matrix.col_major_lda() {
                 return (b'T', matrix.as_ptr(), lda);
             }
-            let (target, ld) = (scratch.at(copy), matrix.cols().max(1));
+            let (target, ld) = (worker.scratch.at(copy), matrix.cols().max(1));
             // SAFETY: the scratch has room for the copy.
             unsafe { intake::copy(matrix.transposed(), Part::Full, target, ld) };
             (b'N', target.cast_const(), ld)
         };
         let (trans_a, a, lda) = operand(a, self.a_copy);
         let (trans_b, b, ldb) = operand(b, self.b_copy);
-        self.library.check_sizes(OPERATION, &[lda, ldb])?;
+        worker.library.check_sizes(OPERATION, &[lda, ldb])?;
         item.lap(&mut clock, Phase::Intake);
         // SAFETY: each matrix of the output is taken once, by this call.
         let mut c = unsafe { c.matrix(index) }.transposed();
         let ldc = c.col_major_lda().expect("c is row-major");
         let (m, n, k) = (self.m, self.n, self.k);
         // SAFETY: the drivers' contract; sizes were checked.
-        unsafe { self.library.gemm(trans_b, trans_a, n, m, k, T::ONE, b, ldb, a, lda, T::ZERO, c.as_mut_ptr(), ldc) };
+        unsafe { worker.library.gemm(trans_b, trans_a, n, m, k, T::ONE, b, ldb, a, lda, T::ZERO, c.as_mut_ptr(), ldc) };
         item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }

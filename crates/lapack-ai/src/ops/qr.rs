@@ -5,11 +5,11 @@
 //! as the LQ of its transpose would save nothing and is a quarter slower in today's libraries.
 
 use super::{CallOptions, assert_output, call, non_finite, remembered_query, rough_seconds, workspace_length};
-use crate::batch::{self, Item, Phase, Plan};
+use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part};
 use crate::provider::library;
 use crate::report::{Clock, Report};
-use crate::workspace::{Need, Scratch, Slot};
+use crate::workspace::{Need, Slot};
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar};
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
@@ -138,12 +138,18 @@ fn run<T: Scalar>(
     let mut need = Need::default();
     let copy = if place == Place::Scratch { need.add2(m, n) } else { need.add(0) };
     let (tau, work) = (need.add(k), need.add(lwork));
-    let job = Job { library, m, n, mode, place, copy, tau, work, lwork, check: options.check_finite, timed };
+    let job = Job { m, n, mode, place, copy, tau, work, lwork, check: options.check_finite, timed };
     report.count_copy(m * n * count);
     let (rows, cols) = (m.max(n) as f64, k as f64);
-    let plan = Plan { count, seconds_each: rough_seconds(4.0 * rows * cols * cols), threshold: 0.0, concurrent: true };
-    let item = |scratch: &mut Scratch, index| job.one(a.matrix(index), out, index, scratch);
-    batch::run(library, plan, report, || need.take(OPERATION), item)?.conclude(report).map(|_| ())
+    let plan = Plan {
+        count,
+        seconds_each: rough_seconds(4.0 * rows * cols * cols),
+        threshold: 0.0,
+        contention: Contention::None,
+        need,
+    };
+    let item = |worker: &Worker, index| job.one(a.matrix(index), out, index, worker);
+    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
 }
 
 /// Optimal workspace of both routines; 1 where there is nothing to do.
@@ -172,8 +178,7 @@ enum Place {
 }
 
 /// What a worker needs to know.
-struct Job<'a, T: Scalar> {
-    library: &'a Library,
+struct Job<T: Scalar> {
     m: usize,
     n: usize,
     mode: QrMode,
@@ -186,8 +191,8 @@ struct Job<'a, T: Scalar> {
     timed: bool,
 }
 
-impl<T: Scalar> Job<'_, T> {
-    fn one(&self, a: MatrixView<'_, T>, out: &QrOut<'_, T>, index: usize, scratch: &Scratch) -> Result<Item> {
+impl<T: Scalar> Job<T> {
+    fn one(&self, a: MatrixView<'_, T>, out: &QrOut<'_, T>, index: usize, worker: &Worker) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let (m, n) = (self.m, self.n);
@@ -203,7 +208,7 @@ impl<T: Scalar> Job<'_, T> {
         let (h, ldh) = match self.place {
             Place::Q => (q, ldq),
             Place::R => (r, ldr),
-            Place::Scratch => (scratch.at(self.copy), m.max(1)),
+            Place::Scratch => (worker.scratch.at(self.copy), m.max(1)),
         };
         // SAFETY: the place has m rows and at least n columns.
         let swept = unsafe { intake::copy(a, Part::Full, h, ldh) };
@@ -211,11 +216,11 @@ impl<T: Scalar> Job<'_, T> {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
         }
         item.lap(&mut clock, Phase::Intake);
-        let tau = if self.mode == QrMode::Raw { q } else { scratch.at(self.tau) };
-        let (work, lwork) = (scratch.at(self.work), self.lwork);
+        let tau = if self.mode == QrMode::Raw { q } else { worker.scratch.at(self.tau) };
+        let (work, lwork) = (worker.scratch.at(self.work), self.lwork);
         if k > 0 {
             // SAFETY: the drivers' contract: `query` sized the workspace and checked the sizes.
-            unsafe { self.library.geqrf(m, n, h, ldh, tau, work, lwork) };
+            unsafe { worker.library.geqrf(m, n, h, ldh, tau, work, lwork) };
         }
         if self.mode == QrMode::Raw {
             item.lap(&mut clock, Phase::Compute);
@@ -238,7 +243,7 @@ impl<T: Scalar> Job<'_, T> {
                 std::slice::from_raw_parts_mut(r.add(column * ldr + from), r_rows - from).fill(T::ZERO);
             }
             if m > 0 && q_cols > 0 {
-                self.library.orgqr(m, q_cols, k, q, ldq, tau, work, lwork);
+                worker.library.orgqr(m, q_cols, k, q, ldq, tau, work, lwork);
             }
         }
         item.lap(&mut clock, Phase::Compute);

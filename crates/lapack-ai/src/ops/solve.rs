@@ -20,7 +20,7 @@ use super::{
     CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds,
     shape_mismatch,
 };
-use crate::batch::{self, Plan};
+use crate::batch::{self, Plan, Worker};
 use crate::conditioning::{ill_conditioned, threshold};
 use crate::intake::{Part, is_flipped};
 use crate::provider::library;
@@ -159,11 +159,11 @@ fn run<T: Scalar>(
         count,
         seconds_each: rough_seconds(engine.flops()),
         threshold: threshold::<T>(),
-        concurrent: engine.runs_side_by_side(),
+        contention: engine.contention(),
+        need: engine.need(),
     };
-    let start = || engine.start();
-    let item = |scratch: &mut _, index| engine.one(matrices.matrix(index), b.matrix(index), x, index, scratch);
-    let outcome = batch::run(library, plan, report, start, item)?.conclude(report)?;
+    let item = |worker: &Worker, index| engine.one(matrices.matrix(index), b.matrix(index), x, index, worker);
+    let outcome = batch::run(library, plan, report, item)?.conclude(report)?;
     if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
         report.warnings.push(ill_conditioned::<T>(OPERATION, rcond, &outcome.ill_conditioned, count, matrix));
     }

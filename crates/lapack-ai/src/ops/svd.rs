@@ -11,12 +11,12 @@ use super::{
     CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, rough_seconds, take_in,
     works_in_place, workspace_length,
 };
-use crate::batch::{self, Item, Phase, Plan};
+use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::conditioning::Rcond;
 use crate::intake::{Part, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
-use crate::workspace::{Need, Scratch, Slot};
+use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
     Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, MatrixViewMut, Result, Scalar,
 };
@@ -156,17 +156,13 @@ fn run<T: Scalar>(
         count,
         seconds_each: rough_seconds(flops) + if small { 2e-6 } else { 0.0 },
         threshold: 0.0,
-        concurrent: true,
+        contention: Contention::None,
+        need: sizes.need,
     };
-    let job = Job { library, drivers, flipped, in_place, check: options.call.check_finite, timed, sizes };
-    let outcome = batch::run(
-        library,
-        plan,
-        report,
-        || sizes.need.take(OPERATION),
-        |scratch: &mut Scratch, index| job.one(a.view.matrix(index), out, index, scratch),
-    )?
-    .conclude(report)?;
+    let job = Job { drivers, flipped, in_place, check: options.call.check_finite, timed, sizes };
+    let outcome =
+        batch::run(library, plan, report, |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker))?
+            .conclude(report)?;
     if !outcome.fallbacks.is_empty() {
         report.warnings.push(fallback_warning::<T>(drivers, &outcome.fallbacks, count));
     }
@@ -312,8 +308,7 @@ fn query<T: Scalar>(library: &Library, m: usize, n: usize, vectors: Vectors) -> 
 }
 
 /// What a worker needs to know.
-struct Job<'a, T: Scalar> {
-    library: &'a Library,
+struct Job<T: Scalar> {
     drivers: Drivers,
     flipped: bool,
     in_place: bool,
@@ -322,15 +317,15 @@ struct Job<'a, T: Scalar> {
     sizes: Sizes<T>,
 }
 
-impl<T: Scalar> Job<'_, T> {
+impl<T: Scalar> Job<T> {
     #[inline]
-    fn one(&self, a: MatrixView<'_, T>, out: &SvdOut<'_, T>, index: usize, scratch: &Scratch) -> Result<Item> {
+    fn one(&self, a: MatrixView<'_, T>, out: &SvdOut<'_, T>, index: usize, worker: &Worker) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let stored = if self.flipped { a.transposed() } else { a };
         // SAFETY: the scratch has room for the copy; each matrix of the output is taken once, by this call.
         let (address, lda, swept) =
-            unsafe { take_in(stored, Part::Full, self.in_place, self.check, scratch.at(self.sizes.a)) };
+            unsafe { take_in(stored, Part::Full, self.in_place, self.check, worker.scratch.at(self.sizes.a)) };
         item.lap(&mut clock, Phase::Intake);
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
@@ -343,11 +338,12 @@ impl<T: Scalar> Job<'_, T> {
             Some((u, vh)) => Factors::new(unsafe { (u.matrix(index), vh.matrix(index)) }, self.flipped),
             None => Factors { u: null_mut(), ldu: 1, vt: null_mut(), ldvt: 1 },
         };
-        let mut info = self.decompose(self.drivers.first, address, lda, s, &factors, scratch);
+        let mut info = self.decompose(self.drivers.first, address, lda, s, &factors, worker);
         if info > 0 && !self.in_place {
             // SAFETY: as above; the input is intact, since it was copied.
-            let (address, lda, _) = unsafe { take_in(stored, Part::Full, false, false, scratch.at(self.sizes.a)) };
-            info = self.decompose(self.drivers.second, address, lda, s, &factors, scratch);
+            let (address, lda, _) =
+                unsafe { take_in(stored, Part::Full, false, false, worker.scratch.at(self.sizes.a)) };
+            info = self.decompose(self.drivers.second, address, lda, s, &factors, worker);
             item.fallback = true;
         }
         item.lap(&mut clock, Phase::Compute);
@@ -378,12 +374,12 @@ impl<T: Scalar> Job<'_, T> {
         lda: usize,
         s: *mut T::Real,
         factors: &Factors<T>,
-        scratch: &Scratch,
+        worker: &Worker,
     ) -> i64 {
         let Sizes { m, n, vectors, lwork, work, rwork, iwork, .. } = self.sizes;
         let Factors { u, ldu, vt, ldvt } = *factors;
-        let (job, library) = (jobz(vectors), self.library);
-        let (work, rwork, iwork) = (scratch.at(work), scratch.at(rwork), scratch.at(iwork));
+        let (job, library) = (jobz(vectors), worker.library);
+        let (work, rwork, iwork) = (worker.scratch.at(work), worker.scratch.at(rwork), worker.scratch.at(iwork));
         // SAFETY: the drivers' contract: `query` sized the workspaces for both and checked the sizes.
         unsafe {
             match driver {

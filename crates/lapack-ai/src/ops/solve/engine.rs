@@ -1,12 +1,12 @@
 //! One system of a batch: intake, factorisation, substitution, conditioning.
 
 use super::{OPERATION, SolveOptions, Structure, bad_a, bad_b, failure};
-use crate::batch::{Item, Phase};
+use crate::batch::{Contention, Item, Phase, Worker};
 use crate::conditioning::{self, Rcond};
 use crate::intake::{self, Part, Swept};
 use crate::ops::{remembered_query, take_in, workspace_length};
 use crate::report::{Clock, RcondSource};
-use crate::workspace::{Need, Scratch, Slot};
+use crate::workspace::{Need, Slot};
 use lapack_ai_core::{BatchView, BatchViewMut, MatrixView, Real, Result, Scalar};
 use lapack_ai_host::{Library, Routine};
 use std::ffi::c_void;
@@ -14,8 +14,8 @@ use std::ptr::null_mut;
 
 /// Largest order for which complete pivoting costs no more than partial pivoting (measured; see the module above).
 const COMPLETE_PIVOTING: usize = 8;
-/// Below this order OpenBLAS's lock around its Cholesky and LU costs more than a second core gives.
-const LOCK_BOUND: usize = 12;
+/// Below this order OpenBLAS's lock around its factorisations costs more than a second core gives.
+const LOCK_BOUND: usize = 24;
 
 /// How systems of one shape are solved.
 pub(super) struct Engine<'a, T: Scalar> {
@@ -133,18 +133,24 @@ impl<'a, T: Scalar> Engine<'a, T> {
         !self.in_place
     }
 
-    pub(super) fn runs_side_by_side(&self) -> bool {
-        self.complete_pivoting() || self.n >= LOCK_BOUND
+    /// How much systems of this size wait for each other inside the library.
+    pub(super) fn contention(&self) -> Contention {
+        match self.n {
+            _ if self.complete_pivoting() || self.structure == Structure::Diagonal => Contention::None,
+            0..LOCK_BOUND => Contention::Heavy,
+            LOCK_BOUND..=64 => Contention::Some,
+            _ => Contention::None,
+        }
+    }
+
+    /// Scratch memory of one worker.
+    pub(super) fn need(&self) -> Need {
+        self.need
     }
 
     pub(super) fn flops(&self) -> f64 {
         let (n, nrhs) = (self.n as f64, self.nrhs as f64);
         n * n * (n + 2.0 * nrhs)
-    }
-
-    #[inline]
-    pub(super) fn start(&self) -> Result<Scratch> {
-        self.need.take(OPERATION)
     }
 
     #[inline]
@@ -164,13 +170,14 @@ impl<'a, T: Scalar> Engine<'a, T> {
         b: MatrixView<'_, T>,
         out: &BatchViewMut<'_, T>,
         index: usize,
-        scratch: &Scratch,
+        worker: &Worker,
     ) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let stored = if self.flipped { a.transposed() } else { a };
         // SAFETY: the scratch has room for the copy; each matrix of the output is taken once, by this call.
-        let (address, lda, swept) = unsafe { take_in(stored, self.part, self.in_place, true, scratch.at(self.a)) };
+        let (address, lda, swept) =
+            unsafe { take_in(stored, self.part, self.in_place, true, worker.scratch.at(self.a)) };
         if self.check && !swept.finite {
             let part = if self.flipped { self.part.transposed() } else { self.part };
             return Err(bad_a(a, part));
@@ -190,7 +197,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         }
         item.lap(&mut clock, Phase::Intake);
         let original = (!self.in_place).then_some(stored);
-        let system = System { engine: self, original, a: address, lda, x, ldx, norm1: swept.norm1, scratch };
+        let system = System { engine: self, original, a: address, lda, x, ldx, norm1: swept.norm1, worker };
         item.rcond = match self.structure {
             Structure::General if self.complete_pivoting() => {
                 system.complete_pivoting(stored, &mut clock, &mut item)?
@@ -225,19 +232,19 @@ struct System<'a, T: Scalar> {
     x: *mut T,
     ldx: usize,
     norm1: f64,
-    scratch: &'a Scratch,
+    worker: &'a Worker,
 }
 
 impl<T: Scalar> System<'_, T> {
     #[inline]
     fn pivots(&self) -> *mut i64 {
-        self.scratch.at(self.engine.pivots)
+        self.worker.scratch.at(self.engine.pivots)
     }
 
     /// The probe's right-hand side, to be solved in place.
     #[inline]
     fn probe(&self) -> *mut T {
-        let y = self.scratch.at(self.engine.y);
+        let y = self.worker.scratch.at(self.engine.y);
         conditioning::probe(y, self.engine.n);
         y
     }
@@ -249,8 +256,8 @@ impl<T: Scalar> System<'_, T> {
         if rcond >= conditioning::screen::<T>() {
             return Some((rcond, RcondSource::Probe));
         }
-        let work = self.scratch.at(self.engine.work);
-        let aux = self.scratch.at(self.engine.aux).cast();
+        let work = self.worker.scratch.at(self.engine.work);
+        let aux = self.worker.scratch.at(self.engine.aux).cast();
         let rcond = estimator(T::Real::from_f64(self.norm1_for_estimator()), work, aux);
         Some((if rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator))
     }
@@ -268,8 +275,9 @@ impl<T: Scalar> System<'_, T> {
 
     #[inline]
     fn complete_pivoting(&self, stored: MatrixView<'_, T>, clock: &mut Clock, item: &mut Item) -> Result<Rcond> {
-        let Engine { library, n, nrhs, .. } = *self.engine;
-        let (rows, cols) = (self.pivots(), self.scratch.at(self.engine.column_pivots));
+        let Engine { n, nrhs, .. } = *self.engine;
+        let library = self.worker.library;
+        let (rows, cols) = (self.pivots(), self.worker.scratch.at(self.engine.column_pivots));
         // SAFETY: see `System`.
         let info = unsafe { library.getc2(n, self.a, self.lda, rows, cols) };
         if info != 0 {
@@ -294,7 +302,7 @@ impl<T: Scalar> System<'_, T> {
             intake::copy(stored, Part::Full, self.a, self.lda);
             library.getrf(n, n, self.a, self.lda, rows)
         };
-        let (work, aux) = (self.scratch.at(self.engine.work), self.scratch.at(self.engine.aux).cast());
+        let (work, aux) = (self.worker.scratch.at(self.engine.work), self.worker.scratch.at(self.engine.aux).cast());
         // SAFETY: see `System`.
         let rcond = unsafe { library.gecon(b'1', n, self.a, self.lda, T::Real::from_f64(self.norm1), work, aux) };
         Ok(Some((if info != 0 || rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator)))
@@ -307,7 +315,8 @@ impl<T: Scalar> System<'_, T> {
     /// `x` has n elements; `rows` and `cols` hold GETC2's interchanges.
     #[inline]
     unsafe fn substitute(&self, x: *mut T, rows: *const i64, cols: *const i64) {
-        let Engine { library, n, .. } = *self.engine;
+        let Engine { n, .. } = *self.engine;
+        let library = self.worker.library;
         // SAFETY: all indices are below n, which GETC2 guarantees for its interchanges (from 1).
         unsafe {
             let swap = |i: usize, pivots: *const i64| {
@@ -339,7 +348,8 @@ impl<T: Scalar> System<'_, T> {
 
     #[inline]
     fn partial_pivoting(&self, clock: &mut Clock, item: &mut Item) -> Result<Rcond> {
-        let Engine { library, structure, n, nrhs, flipped, .. } = *self.engine;
+        let Engine { structure, n, nrhs, flipped, .. } = *self.engine;
+        let library = self.worker.library;
         let trans = if flipped { b'T' } else { b'N' };
         let (a, lda, pivots) = (self.a, self.lda, self.pivots());
         // SAFETY: see `System`.
@@ -360,10 +370,11 @@ impl<T: Scalar> System<'_, T> {
     }
 
     fn bunch_kaufman(&self, clock: &mut Clock, item: &mut Item) -> Result<Rcond> {
-        let Engine { library, structure, n, nrhs, part, lwork, .. } = *self.engine;
+        let Engine { structure, n, nrhs, part, lwork, .. } = *self.engine;
+        let library = self.worker.library;
         let (a, lda, uplo, pivots) = (self.a, self.lda, part.uplo(), self.pivots());
         let hermitian = structure == Structure::Hermitian;
-        let work = self.scratch.at(self.engine.work);
+        let work = self.worker.scratch.at(self.engine.work);
         // SAFETY: see `System`.
         let info = unsafe { library.sytrf(hermitian, uplo, n, a, lda, pivots, work, lwork) };
         if info != 0 {
@@ -382,7 +393,8 @@ impl<T: Scalar> System<'_, T> {
     }
 
     fn cholesky(&self, clock: &mut Clock, item: &mut Item) -> Result<Rcond> {
-        let Engine { library, structure, n, nrhs, part, .. } = *self.engine;
+        let Engine { structure, n, nrhs, part, .. } = *self.engine;
+        let library = self.worker.library;
         let (a, lda, uplo) = (self.a, self.lda, part.uplo());
         // SAFETY: see `System`.
         let info = unsafe { library.potrf(uplo, n, a, lda) };
@@ -402,7 +414,8 @@ impl<T: Scalar> System<'_, T> {
     }
 
     fn triangular(&self, clock: &mut Clock, item: &mut Item) -> Result<Rcond> {
-        let Engine { library, structure, n, nrhs, flipped, part, .. } = *self.engine;
+        let Engine { structure, n, nrhs, flipped, part, .. } = *self.engine;
+        let library = self.worker.library;
         let trans = if flipped { b'T' } else { b'N' };
         let (a, lda, uplo) = (self.a, self.lda, part.uplo());
         // SAFETY: see `System`.

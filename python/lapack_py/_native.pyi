@@ -1,0 +1,525 @@
+"""Types of the compiled half of lapack_py."""
+
+from collections.abc import Callable
+from os import PathLike
+from types import TracebackType
+from typing import Any, Literal, TypeAlias, TypedDict, final, overload
+
+from numpy.typing import ArrayLike, NDArray
+
+from ._errors import LapackError
+from ._results import EighResult, LstsqResult, QRResult, SVDResult
+
+__all__ = [
+    "Report",
+    "Subscription",
+    "add_library_hint",
+    "cholesky",
+    "config",
+    "doctor",
+    "eigh",
+    "eigvalsh",
+    "get_num_threads",
+    "library_info",
+    "lstsq",
+    "matmul",
+    "observe",
+    "qr",
+    "set_num_threads",
+    "solve",
+    "svd",
+    "svdvals",
+]
+
+_Array: TypeAlias = NDArray[Any]
+_Gpu: TypeAlias = Literal["auto", "require"] | bool | None
+_Device: TypeAlias = Literal["auto", "cpu", "gpu"] | None
+_Triangle: TypeAlias = Literal["L", "U", "l", "u"]
+_Factors: TypeAlias = Literal["reduced", "economic", "complete", "full"]
+_Structure: TypeAlias = Literal[
+    "gen",
+    "general",
+    "banded",
+    "tridiagonal",
+    "sym",
+    "symmetric",
+    "her",
+    "hermitian",
+    "pos",
+    "positive definite",
+    "upper triangular",
+    "lower triangular",
+    "diagonal",
+]
+
+class _Times(TypedDict):
+    total: float
+    intake: float
+    compute: float
+    conditioning: float
+
+class _Config(TypedDict):
+    gpu_enabled: bool
+    gpu_memory_limit: int
+    batch_size_limit: int
+    dashboard_port: int
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    library: str | None
+
+class _Library(TypedDict):
+    path: str
+    version: str
+    vendor: str
+    integer_bits: int
+    threads: int
+
+@final
+class Report:
+    @property
+    def operation(self) -> str: ...
+    @property
+    def dtype(self) -> Literal["float32", "float64", "complex64", "complex128"]: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def routine(self) -> str: ...
+    @property
+    def workers(self) -> int: ...
+    @property
+    def copies(self) -> int: ...
+    @property
+    def bytes_copied(self) -> int: ...
+    @property
+    def rcond(self) -> float | None: ...
+    @property
+    def rcond_source(self) -> Literal["probe", "estimator", "singular-values", "diagonal"] | None: ...
+    @property
+    def rcond_matrix(self) -> int: ...
+    @property
+    def times(self) -> _Times: ...
+    @property
+    def warnings(self) -> list[str]: ...
+
+@final
+class Subscription:
+    def close(self) -> None: ...
+    def __enter__(self) -> Subscription: ...
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+# Each function returns its result alone, or with the report beside it; what `compute_uv` and `mode` do to the result
+# itself doubles the overloads of `svd` and triples those of `qr`. The last overload is for flags known only when run.
+@overload
+def svd(
+    a: ArrayLike,
+    full_matrices: bool = True,
+    compute_uv: Literal[True] = True,
+    hermitian: bool = False,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Literal["gesdd"] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> SVDResult: ...
+@overload
+def svd(
+    a: ArrayLike,
+    full_matrices: bool = True,
+    compute_uv: Literal[True] = True,
+    hermitian: bool = False,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Literal["gesdd"] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[SVDResult, Report]: ...
+@overload
+def svd(
+    a: ArrayLike,
+    full_matrices: bool = True,
+    *,
+    compute_uv: Literal[False],
+    hermitian: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Literal["gesdd"] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def svd(
+    a: ArrayLike,
+    full_matrices: bool = True,
+    *,
+    compute_uv: Literal[False],
+    hermitian: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Literal["gesdd"] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def svd(
+    a: ArrayLike,
+    full_matrices: bool = True,
+    compute_uv: bool = True,
+    hermitian: bool = False,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Literal["gesdd"] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def svdvals(
+    x: ArrayLike,
+    /,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def svdvals(
+    x: ArrayLike,
+    /,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def svdvals(
+    x: ArrayLike,
+    /,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def solve(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    assume_a: _Structure = "gen",
+    lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def solve(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    assume_a: _Structure = "gen",
+    lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def solve(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    assume_a: _Structure = "gen",
+    lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def lstsq(
+    a: ArrayLike,
+    b: ArrayLike,
+    rcond: float | None = None,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> LstsqResult: ...
+@overload
+def lstsq(
+    a: ArrayLike,
+    b: ArrayLike,
+    rcond: float | None = None,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[LstsqResult, Report]: ...
+@overload
+def lstsq(
+    a: ArrayLike,
+    b: ArrayLike,
+    rcond: float | None = None,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def eigh(
+    a: ArrayLike,
+    UPLO: _Triangle = "L",
+    *,
+    lower: bool | None = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> EighResult: ...
+@overload
+def eigh(
+    a: ArrayLike,
+    UPLO: _Triangle = "L",
+    *,
+    lower: bool | None = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[EighResult, Report]: ...
+@overload
+def eigh(
+    a: ArrayLike,
+    UPLO: _Triangle = "L",
+    *,
+    lower: bool | None = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def eigvalsh(
+    a: ArrayLike,
+    UPLO: _Triangle = "L",
+    *,
+    lower: bool | None = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def eigvalsh(
+    a: ArrayLike,
+    UPLO: _Triangle = "L",
+    *,
+    lower: bool | None = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def eigvalsh(
+    a: ArrayLike,
+    UPLO: _Triangle = "L",
+    *,
+    lower: bool | None = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: _Factors = "reduced",
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> QRResult: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: _Factors = "reduced",
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[QRResult, Report]: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: Literal["r"],
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: Literal["r"],
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: Literal["raw"],
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> tuple[_Array, _Array]: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: Literal["raw"],
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[tuple[_Array, _Array], Report]: ...
+@overload
+def qr(
+    a: ArrayLike,
+    mode: _Factors | Literal["r", "raw"] = "reduced",
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def cholesky(
+    a: ArrayLike,
+    /,
+    *,
+    upper: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def cholesky(
+    a: ArrayLike,
+    /,
+    *,
+    upper: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def cholesky(
+    a: ArrayLike,
+    /,
+    *,
+    upper: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+
+# The product of two vectors is a number, hence Any.
+@overload
+def matmul(
+    x1: ArrayLike,
+    x2: ArrayLike,
+    /,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> Any: ...
+@overload
+def matmul(
+    x1: ArrayLike,
+    x2: ArrayLike,
+    /,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[Any, Report]: ...
+@overload
+def matmul(
+    x1: ArrayLike,
+    x2: ArrayLike,
+    /,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+def config() -> _Config: ...
+def library_info() -> _Library: ...
+def get_num_threads() -> int: ...
+def set_num_threads(threads: int) -> None: ...
+def observe(callback: Callable[[Report, LapackError | None], object]) -> Subscription: ...
+def doctor() -> tuple[str, bool, list[tuple[str, bool, str, str | None]]]: ...
+def add_library_hint(path: str | PathLike[str]) -> None: ...
