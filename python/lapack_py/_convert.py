@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -109,15 +110,21 @@ def svd_hermitian(a: Any, compute_uv: bool, gpu: Any, device: Any, check_finite:
     from . import _native
 
     keywords = {"gpu": gpu, "device": device, "check_finite": check_finite, "return_report": True}
-    if not compute_uv:
+    v: NDArray[Any] | None = None
+    if compute_uv:
+        (w, v), report = _native.eigh(a, **keywords)
+    else:
         w, report = _native.eigvalsh(a, **keywords)
-        values = np.sort(np.abs(w), axis=-1)[..., ::-1]
-        return (values, report) if return_report else values
-    (w, v), report = _native.eigh(a, **keywords)
-    order = np.argsort(np.abs(w), axis=-1)[..., ::-1]
+    # One batch axis: NumPy sorts arrays of up to 32 dimensions only.
+    *batch, n = w.shape
+    w = w.reshape(math.prod(batch), n)
+    order = np.argsort(np.abs(w), axis=-1)[:, ::-1]
     w = np.take_along_axis(w, order, axis=-1)
-    u = np.take_along_axis(v, order[..., None, :], axis=-1)
-    signs = np.where(w < 0, -1, 1).astype(w.dtype)
-    vh = np.conj(np.swapaxes(u * signs[..., None, :], -1, -2))
-    result = SVDResult(u, np.abs(w), vh)
+    s = np.abs(w).reshape(*batch, n)
+    result: Any = s
+    if v is not None:
+        u = np.take_along_axis(v.reshape(len(w), n, n), order[:, None, :], axis=-1)
+        signs = np.where(w < 0, -1, 1).astype(w.dtype)
+        vh = np.conj(np.swapaxes(u * signs[:, None, :], -1, -2))
+        result = SVDResult(u.reshape(v.shape), s, vh.reshape(v.shape))
     return (result, report) if return_report else result

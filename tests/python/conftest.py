@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
+
+import lapack_py as lap
 
 # A backward stable algorithm stays near 1 unit. Above WARN a result is still right, but somebody should look: such
 # results are listed at the end of the run.
@@ -106,3 +111,44 @@ def run_python(code: str, timeout: float = 30.0, **environment: str) -> subproce
         env={**os.environ, **environment},
         check=False,
     )
+
+
+@pytest.fixture
+def silent(capfd):
+    """LAPACK libraries print complaints about arguments; none may reach the user."""
+    yield
+    if sys.platform != "win32":
+        ctypes.CDLL(None).fflush(None)
+    assert capfd.readouterr() == ("", "")
+
+
+def assert_in_words(error: BaseException, kind: type, text: str) -> None:
+    """What every error owes its reader."""
+    assert isinstance(error, kind), repr(error)
+    assert isinstance(error, lap.LapackError), repr(error)
+    assert isinstance(error, np.linalg.LinAlgError)
+    line = str(error)
+    assert text in line, line
+    assert "\n" not in line
+    assert error.code.startswith("LAP-E")
+    assert line.endswith(f"[{error.code}]")
+    assert error.cause
+    assert error.operation
+    assert error.report().startswith(f"{error.code}: {error.summary}")
+    assert error.cause in error.report()
+    for how, what in error.fixes:
+        assert how in {"safe", "maybe", "needs-value"}
+        assert what in error.report()
+
+
+def refuses(call: Callable[[], Any], kind: type, text: str) -> lap.LapackError:
+    with pytest.raises(kind) as caught:
+        call()
+    assert_in_words(caught.value, kind, text)
+    return caught.value
+
+
+def same_shapes(ours, theirs):
+    ours, theirs = ((r,) if isinstance(r, np.ndarray) else tuple(r) for r in (ours, theirs))
+    assert [np.shape(r) for r in ours] == [np.shape(r) for r in theirs]
+    assert [np.asarray(r).dtype.kind for r in ours] == [np.asarray(r).dtype.kind for r in theirs]

@@ -102,7 +102,7 @@ fn usual_cause(code: Code) -> &'static str {
         Code::NotAMatrix => "the input must be a rectangular array of numbers with at least two dimensions",
         Code::Singular => "a row or column is zero, repeated, or a combination of others",
         Code::NotPositiveDefinite => "an eigenvalue is zero or negative, or only one triangle is what you expect",
-        Code::SvdNoConvergence => "both LAPACK drivers gave up on finite data: almost always a faulty library build",
+        Code::SvdNoConvergence => "LAPACK gave up on finite data: almost always a faulty library build",
         Code::EigNoConvergence => "LAPACK gave up on finite data: extreme scaling, or a faulty library build",
         Code::IllegalArgument => "the library passed something LAPACK refuses: a defect of lapack-ai, not of your data",
         Code::ProviderNotFound => "no LAPACK library lies where one is looked for",
@@ -115,7 +115,7 @@ fn usual_cause(code: Code) -> &'static str {
             "columns (or rows) are nearly dependent, or differ in scale by many orders of magnitude"
         }
         Code::GpuNotUsed => "no usable GPU was found",
-        Code::DriverFallback => "divide and conquer did not converge; QR iteration did",
+        Code::DriverFallback => "the first LAPACK driver did not converge; the second did",
     }
 }
 
@@ -127,7 +127,7 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
         (Code::UnsupportedDType, _) => &[(Safe, "convert first, e.g. A.astype('float64').")],
         (Code::Singular, "solve") => &[
             (Maybe, "use lstsq for the least-norm solution."),
-            (NeedsValue, "remove the dependent column, or add a small multiple of the identity."),
+            (NeedsValue, "remove the dependent row or column, or add a small multiple of the identity."),
         ],
         (Code::NotPositiveDefinite, "solve") => {
             &[(Safe, "use assume_a='sym' ('her' for complex), which needs no definiteness.")]

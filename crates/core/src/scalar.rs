@@ -65,8 +65,8 @@ pub trait Real: Scalar<Real = Self> + PartialOrd + Into<f64> {
     fn from_f64(value: f64) -> Self;
 }
 
-/// One of LAPACK's four element types. Sealed by what LAPACK offers: implementing it elsewhere has no use.
-pub trait Scalar: Copy + Send + Sync + Debug + PartialEq + 'static {
+/// One of LAPACK's four element types. Sealed: the engines rely on `DTYPE` telling the truth.
+pub trait Scalar: sealed::Sealed + Copy + Send + Sync + Debug + PartialEq + 'static {
     /// The real type of the same precision.
     type Real: Real;
     /// Its name and size at run time.
@@ -102,6 +102,14 @@ pub trait Scalar: Copy + Send + Sync + Debug + PartialEq + 'static {
     fn mul(self, other: Self) -> Self;
     /// `a / b`.
     fn div(self, other: Self) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+    impl Sealed for num_complex::Complex32 {}
+    impl Sealed for num_complex::Complex64 {}
 }
 
 macro_rules! real_scalar {

@@ -147,6 +147,11 @@ impl Library {
         std::iter::once(self).chain(replicas.images.iter().copied()).take(wanted).collect()
     }
 
+    /// Whether both are one image in memory.
+    pub fn shares_code_with(&self, other: &Self) -> bool {
+        self.addresses == other.addresses
+    }
+
     /// Refuses sizes that the library's INTEGER cannot hold. To be called before the wrappers, with every size, leading
     /// dimension and workspace length that they will be given.
     ///

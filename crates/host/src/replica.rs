@@ -11,7 +11,7 @@
 use crate::Library;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::PathBuf;
 
 /// A copy of a larger file would cost more memory than it is worth.
@@ -25,12 +25,17 @@ pub(crate) fn replicate(library: &Library) -> Option<Library> {
     }
     let copy = copy_in_memory(File::open(library.path()).ok()?).ok()?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
+    // Never closed: the loader knows an image by its name too, and the number in this one would be used again.
+    std::mem::forget(copy);
     let replica = on_one_core(|| Library::open(&path)).ok()?;
+    if replica.shares_code_with(library) {
+        return None;
+    }
     replica.threads().set(1);
     Some(replica)
 }
 
-fn copy_in_memory(mut file: File) -> io::Result<OwnedFd> {
+fn copy_in_memory(mut file: File) -> io::Result<File> {
     if file.metadata()?.len() > LARGEST_FILE {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
@@ -43,7 +48,7 @@ fn copy_in_memory(mut file: File) -> io::Result<OwnedFd> {
         File::from_raw_fd(descriptor)
     };
     io::copy(&mut file, &mut copy)?;
-    Ok(copy.into())
+    Ok(copy)
 }
 
 /// Runs `work` with this thread bound to the core it is on, and sets its former affinity again.

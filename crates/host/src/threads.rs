@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The variables that cap the threads of numerical libraries, in order of precedence. Dask and joblib set all three.
+/// The variables that cap the threads of numerical libraries, whose smallest value counts. Dask and joblib set all three.
 const VARIABLES: [&str; 3] = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"];
 
 /// What the environment asks for: the smallest positive value of `OPENBLAS_NUM_THREADS`, `MKL_NUM_THREADS` and
@@ -27,7 +27,7 @@ pub fn default_threads() -> usize {
     requested_threads().map_or(available, |wanted| wanted.min(available))
 }
 
-/// Signature of OpenBLAS's, MKL's and BLIS's setters: one C int (BLIS takes its own integer, passed alike in a register).
+/// Signature of OpenBLAS's and MKL's setters: one C int.
 type Setter = unsafe extern "C" fn(i32);
 
 /// Sets the number of threads of one library.
@@ -43,13 +43,7 @@ pub struct ThreadControl {
 impl ThreadControl {
     pub(crate) fn find(symbol: &dyn Fn(&str) -> Option<*const c_void>, prefix: &str) -> Self {
         let stem = format!("{prefix}openblas_set_num_threads");
-        let names = [
-            stem.clone(),
-            format!("{stem}64_"),
-            format!("{stem}_64_"),
-            "MKL_Set_Num_Threads".into(),
-            "bli_thread_set_num_threads".into(),
-        ];
+        let names = [stem.clone(), format!("{stem}64_"), format!("{stem}_64_"), "MKL_Set_Num_Threads".into()];
         let address = names.iter().find_map(|name| symbol(name));
         // SAFETY: each of these functions takes one integer and returns nothing.
         let set = address.map(|address| unsafe { std::mem::transmute::<*const c_void, Setter>(address) });

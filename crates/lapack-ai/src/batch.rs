@@ -25,8 +25,8 @@ const CHUNK: f64 = 200e-6;
 pub(crate) struct Item {
     /// Estimate of its reciprocal condition number, if there is one.
     pub(crate) rcond: Option<(f64, RcondSource)>,
-    /// Whether a second driver had to step in.
-    pub(crate) fallback: bool,
+    /// INFO of the first driver, where a second one had to step in.
+    pub(crate) fallback: Option<i64>,
     /// Phases, where they are measured: intake, compute, conditioning.
     pub(crate) times: Option<[Duration; 3]>,
 }
@@ -61,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) ill_conditioned: Vec<usize>,
     /// Matrices that a second driver computed.
     pub(crate) fallbacks: Vec<usize>,
+    /// INFO of the first driver on one of them.
+    pub(crate) fallback_info: i64,
     failures: Vec<(usize, Error)>,
     times: [Duration; 3],
 }
@@ -71,15 +73,14 @@ impl Outcome {
         match result {
             Ok(item) => {
                 if let Some((rcond, source)) = item.rcond {
-                    if !(rcond >= threshold) {
+                    if rcond < threshold || rcond.is_nan() {
                         self.ill_conditioned.push(index);
                     }
-                    if self.worst.is_none_or(|(worst, ..)| rcond < worst || rcond.is_nan()) {
-                        self.worst = Some((rcond, source, index));
-                    }
+                    self.note_rcond((rcond, source, index));
                 }
-                if item.fallback {
+                if let Some(info) = item.fallback {
                     self.fallbacks.push(index);
+                    self.fallback_info = info;
                 }
                 if let Some(times) = item.times {
                     for (sum, time) in self.times.iter_mut().zip(times) {
@@ -91,13 +92,23 @@ impl Outcome {
         }
     }
 
+    /// Keeps the smallest, and of equal ones the first: whichever thread is quicker, the report is the same.
+    #[inline]
+    fn note_rcond(&mut self, (rcond, source, index): (f64, RcondSource, usize)) {
+        let worse = |(worst, _, first): (f64, RcondSource, usize)| rcond < worst || (rcond == worst && index < first);
+        if self.worst.is_none_or(worse) {
+            self.worst = Some((rcond, source, index));
+        }
+    }
+
     fn merge(&mut self, other: Outcome) {
-        if let Some((rcond, source, index)) = other.worst {
-            if self.worst.is_none_or(|(worst, ..)| rcond < worst || rcond.is_nan()) {
-                self.worst = Some((rcond, source, index));
-            }
+        if let Some(worst) = other.worst {
+            self.note_rcond(worst);
         }
         self.ill_conditioned.extend(other.ill_conditioned);
+        if !other.fallbacks.is_empty() {
+            self.fallback_info = other.fallback_info;
+        }
         self.fallbacks.extend(other.fallbacks);
         self.failures.extend(other.failures);
         for (sum, time) in self.times.iter_mut().zip(other.times) {
@@ -295,10 +306,13 @@ mod tests {
         let library = crate::provider::library().expect("a LAPACK");
         let heavy = |count| Plan { contention: Contention::Heavy, ..plan(count, 1e-6) };
         assert!(heavy(1000).images(library).len() != 1, "alone on one thread, or each with an image");
-        if library.threads().get() > 1 && cfg!(target_os = "linux") && library.vendor().contains("OpenBLAS") {
-            let images = heavy(1_000_000).images(library);
-            assert_eq!(images.len(), library.threads().get().min(lapack_ai_host::MOST_IMAGES));
-            assert!(images[1..].iter().all(|image| !std::ptr::eq(*image, library) && image.threads().get() == 1));
+        if cfg!(all(target_os = "linux", target_env = "gnu")) && library.vendor().contains("OpenBLAS") {
+            let images = library.images(4, true);
+            assert_eq!(images.len(), 4);
+            assert!(images[1..].iter().all(|image| image.threads().get() == 1));
+            for (position, image) in images.iter().enumerate() {
+                assert!(images[..position].iter().all(|other| !image.shares_code_with(other)), "image {position}");
+            }
         }
     }
 

@@ -88,7 +88,8 @@ impl Config {
             };
         }
         if let Some(text) = value("LAPACK_GPU_MEMORY_LIMIT") {
-            config.gpu_memory_limit = in_range("LAPACK_GPU_MEMORY_LIMIT", &text, 10, 95, "a percentage from 10 to 95")?;
+            config.gpu_memory_limit =
+                in_range("LAPACK_GPU_MEMORY_LIMIT", text.trim_end_matches('%'), 10, 95, "a percentage from 10 to 95")?;
         }
         if let Some(text) = value("LAPACK_BATCH_SIZE_LIMIT") {
             let most = u32::MAX as usize;
@@ -115,7 +116,7 @@ fn in_range<N: std::str::FromStr + PartialOrd>(
     most: N,
     allowed: &str,
 ) -> Result<N> {
-    let number = text.trim_end_matches('%').parse().ok();
+    let number = text.parse().ok();
     number.filter(|number| (&least..=&most).contains(&number)).ok_or_else(|| bad(name, text, allowed))
 }
 
@@ -131,7 +132,10 @@ fn bad(name: &'static str, text: &str, allowed: &str) -> Error {
 /// As [`Config::read`], at every call: a wrong setting is never replaced in silence.
 pub fn config() -> Result<&'static Config> {
     static CONFIG: OnceLock<Result<Config>> = OnceLock::new();
-    CONFIG.get_or_init(|| Config::read(|name| std::env::var(name).ok())).as_ref().map_err(Clone::clone)
+    CONFIG
+        .get_or_init(|| Config::read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())))
+        .as_ref()
+        .map_err(Clone::clone)
 }
 
 #[cfg(test)]

@@ -1,4 +1,23 @@
-//! LAPACK.
+//! Dense linear algebra for Rust through an unmodified LAPACK, found at run time.
+//!
+//! Nothing is linked: the program starts without a LAPACK and names the one command to run when the first operation finds
+//! none. Matrices enter as views of memory that the caller owns, in either order; results come back owned ([`svd`],
+//! [`solve`], ...) or are written where the caller says (`svd_into`, ...), in batches as well. Every call gives a
+//! [`Report`], every failure an [`Error`] with the element, the cause and the fix.
+//!
+//! ```
+//! use lapack_ai::{MatrixView, SolveOptions, SvdOptions, solve, svd};
+//!
+//! let a = [4.0_f64, 1.0, 1.0, 3.0];
+//! let a = MatrixView::row_major(&a, 2, 2).expect("4 elements");
+//! let b = MatrixView::col_major(&[1.0, 2.0], 2, 1).expect("2 elements");
+//!
+//! let solution = solve(a, b, SolveOptions::default())?;
+//! println!("x = ({}, {})", solution.x.get(0, 0), solution.x.get(1, 0));
+//! println!("rcond is about {:.2}", solution.report.rcond.unwrap_or(f64::NAN));
+//! println!("singular values {:?}", svd(a, SvdOptions::default())?.s);
+//! # Ok::<(), lapack_ai::Error>(())
+//! ```
 
 pub mod config;
 pub mod dispatch;

@@ -98,8 +98,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty report of a call about to run.
-    pub(crate) fn new(operation: &'static str, dtype: DType, rows: usize, cols: usize, batch: usize) -> Self {
+    /// An empty report of a call about to run; the language bindings make one where they have work done elsewhere.
+    pub fn new(operation: &'static str, dtype: DType, rows: usize, cols: usize, batch: usize) -> Self {
         Self {
             operation,
             dtype,

@@ -86,3 +86,39 @@ fn a_rectangular_matrix_is_refused_and_an_empty_one_is_not() {
         eigh(MatrixView::<f64>::row_major(&[], 0, 0).unwrap(), EighOptions::default()).unwrap().eigenvalues.is_empty()
     );
 }
+
+#[test]
+fn a_workspace_beyond_32_bit_integers_is_refused_before_anything_is_allocated() {
+    if lapack_ai::provider().unwrap().library.integer_bits() == 32 {
+        let n = 33_000;
+        let mut nothing = [0.0_f64; 1];
+        let pointer = nothing.as_mut_ptr();
+        // SAFETY: never read or written, since the call is refused.
+        let (a, v, w) = unsafe {
+            let square = || lapack_ai::MatrixViewMut::from_raw(pointer, n, n, 1, n as isize);
+            (
+                MatrixView::from_raw(pointer, n, n, 1, n as isize),
+                square(),
+                lapack_ai::MatrixViewMut::from_raw(pointer, n, 1, 1, n as isize),
+            )
+        };
+        let out = EighOut { eigenvalues: w.into(), eigenvectors: Some(v.into()) };
+        let error = eigh_into(a.into(), out, EighOptions::default()).unwrap_err();
+        assert_eq!(error.code(), Code::TooLargeForLp64, "{error}");
+    }
+}
+
+#[test]
+fn an_empty_batch_gives_an_empty_result() {
+    let batch = lapack_ai::BatchView::<f64>::row_major(&[], 0, 3, 3).unwrap();
+    let mut nothing = [0.0_f64; 1];
+    let pointer = nothing.as_mut_ptr();
+    // SAFETY: a batch of no matrices reaches no element.
+    let (w, v) = unsafe {
+        let w = lapack_ai::MatrixViewMut::from_raw(pointer, 3, 1, 1, 3);
+        let v = lapack_ai::MatrixViewMut::from_raw(pointer, 3, 3, 1, 3);
+        (lapack_ai::BatchViewMut::from_raw(w, &[0], &[3]), lapack_ai::BatchViewMut::from_raw(v, &[0], &[9]))
+    };
+    let out = EighOut { eigenvalues: w, eigenvectors: Some(v) };
+    assert_eq!(eigh_into(batch.into(), out, EighOptions::default()).unwrap().batch, 0);
+}

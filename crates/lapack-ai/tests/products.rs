@@ -117,12 +117,12 @@ fn one_operand_is_repeated_over_the_batch_of_the_other() {
     let b: Vec<f64> = (0..12).map(f64::from).collect();
     let mut c = [0.0; 12];
     // SAFETY: three row-major 2 x 2 matrices.
-    let out = unsafe {
+    let mut out = unsafe {
         let first = MatrixViewMut::from_raw(c.as_mut_ptr(), 2, 2, 2, 1);
         BatchViewMut::from_raw(first, &[3], &[4])
     };
     let left = MatrixView::row_major(&a, 2, 2).unwrap().into();
-    matmul_into(&left, &BatchView::row_major(&b, 3, 2, 2).unwrap(), &out, CallOptions::default()).unwrap();
+    matmul_into(&left, &BatchView::row_major(&b, 3, 2, 2).unwrap(), &mut out, CallOptions::default()).unwrap();
     drop(out);
     assert_eq!(&c[..4], [4.0, 7.0, 8.0, 15.0]);
     assert_eq!(&c[8..], [28.0, 31.0, 64.0, 71.0]);

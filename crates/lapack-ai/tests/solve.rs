@@ -115,7 +115,11 @@ fn structured_systems<T: Scalar>() {
             (Structure::Diagonal, true, diagonal),
         ];
         for (structure, lower, data) in cases {
-            let read = one_triangle(&data, n, lower);
+            let mut read = one_triangle(&data, n, lower);
+            if structure == Structure::Diagonal {
+                let off_diagonal = |k: usize| k / n != k % n;
+                (0..n * n).filter(|&k| off_diagonal(k)).for_each(|k| read[k] = T::from_real(f64::NAN));
+            }
             for stored in every_way(&read, n, n) {
                 let options = SolveOptions { structure, lower, ..SolveOptions::default() };
                 let solution = solve(stored.view(), b, options).unwrap();
@@ -236,11 +240,11 @@ fn batches<T: Scalar>() {
         let b = common::batch_of(&rhs, count, n, 2);
         {
             // SAFETY: `count` column-major n x 2 matrices, one after the other.
-            let out = unsafe {
+            let mut out = unsafe {
                 let first = lapack_ai::MatrixViewMut::from_raw(x.as_mut_ptr(), n, 2, 1, n as isize);
                 lapack_ai::BatchViewMut::from_raw(first, &[count], &[2 * n as isize])
             };
-            solve_into(a.clone().into(), &b, &out, SolveOptions::default()).unwrap();
+            solve_into(a.clone().into(), &b, &mut out, SolveOptions::default()).unwrap();
         }
         for index in 0..count {
             let single = solve(a.matrix(index), b.matrix(index), SolveOptions::default()).unwrap();
@@ -261,22 +265,22 @@ fn one_matrix_serves_a_batch_of_right_hand_sides_and_the_failed_members_are_list
     let b = BatchView::row_major(&rhs, 3, 2, 1).unwrap();
     let mut x = [0.0; 6];
     // SAFETY: three vectors of two elements.
-    let out = unsafe {
+    let mut out = unsafe {
         let first = lapack_ai::MatrixViewMut::from_raw(x.as_mut_ptr(), 2, 1, 1, 2);
         lapack_ai::BatchViewMut::from_raw(first, &[3], &[2])
     };
-    solve_into(MatrixView::row_major(&a, 2, 2).unwrap().into(), &b, &out, SolveOptions::default()).unwrap();
+    solve_into(MatrixView::row_major(&a, 2, 2).unwrap().into(), &b, &mut out, SolveOptions::default()).unwrap();
     drop(out);
     assert_eq!(x, [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);
 
     let batch = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
     let a = BatchView::row_major(&batch, 3, 2, 2).unwrap();
     // SAFETY: as above.
-    let out = unsafe {
+    let mut out = unsafe {
         let first = lapack_ai::MatrixViewMut::from_raw(x.as_mut_ptr(), 2, 1, 1, 2);
         lapack_ai::BatchViewMut::from_raw(first, &[3], &[2])
     };
-    let error = solve_into(a.into(), &b, &out, SolveOptions::default()).unwrap_err();
+    let error = solve_into(a.into(), &b, &mut out, SolveOptions::default()).unwrap_err();
     assert_eq!((error.matrix(), error.failed()), (Some(0), &[0, 2][..]));
     assert!(error.summary().contains("(matrix 0 and 1 more of 3)"), "{error}");
 }
@@ -286,7 +290,7 @@ fn shapes_that_do_not_fit_are_refused_with_both_numbers() {
     let mut x = Matrix::<f64>::zeros(3, 1);
     let (a, b) = (Matrix::<f64>::zeros(2, 2), Matrix::<f64>::zeros(3, 1));
     let error =
-        solve_into(a.view().into(), &b.view().into(), &x.view_mut().into(), SolveOptions::default()).unwrap_err();
+        solve_into(a.view().into(), &b.view().into(), &mut x.view_mut().into(), SolveOptions::default()).unwrap_err();
     assert!(error.summary().contains("a is 2 x 2, so b needs 2 rows, not 3"), "{error}");
     let wide = Matrix::<f64>::zeros(2, 3);
     let error = solve(wide.view(), b.view(), SolveOptions::default()).unwrap_err();

@@ -168,3 +168,33 @@ fn the_report_tells_the_condition_number_of_a_square_matrix() {
     assert_eq!(result.report.rcond, Some(0.25));
     assert_eq!(result.report.engine.name(), "cpu");
 }
+
+#[test]
+fn a_workspace_beyond_32_bit_integers_is_refused_before_anything_is_allocated() {
+    let bits = lapack_ai::provider().unwrap().library.integer_bits();
+    if bits == 32 {
+        // One row of numbers read again and again: the view is large, the memory is not.
+        let row = vec![1.0_f64; 40_000];
+        for n in [26_754, 32_768, 40_000] {
+            // SAFETY: every row is the first `n` elements of `row`.
+            let a = unsafe { MatrixView::from_raw(row.as_ptr(), n, n, 0, 1) };
+            let out = SvdOptions { vectors: Vectors::Thin, ..SvdOptions::default() };
+            let error = svd_of_a_view_too_large(a, out);
+            assert_eq!(error.code(), Code::TooLargeForLp64, "{error}");
+            assert!(error.to_string().contains("scipy-openblas64"), "{error}");
+        }
+    }
+}
+
+/// Outputs of the right shape without memory behind them: the refusal comes before they are touched.
+fn svd_of_a_view_too_large(a: MatrixView<'_, f64>, options: SvdOptions) -> lapack_ai::Error {
+    let n = a.rows();
+    let mut nothing = [0.0_f64; 1];
+    let pointer = nothing.as_mut_ptr();
+    // SAFETY: never written, since the call is refused.
+    let (u, vh, s) = unsafe {
+        let square = || lapack_ai::MatrixViewMut::from_raw(pointer, n, n, n as isize, 1);
+        (square(), square(), lapack_ai::MatrixViewMut::from_raw(pointer, n, 1, 1, n as isize))
+    };
+    svd_into(a.into(), SvdOut { vectors: Some((u.into(), vh.into())), s: s.into() }, options).unwrap_err()
+}

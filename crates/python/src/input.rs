@@ -45,6 +45,12 @@ fn readable_dtype(py: Python<'_>, object: &Bound<'_, PyAny>) -> Option<DType> {
     (native && aligned && whole()).then_some(dtype)
 }
 
+/// Whether `object` is an array that can be read as it lies.
+#[inline]
+pub(crate) fn is_readable(object: &Bound<'_, PyAny>) -> bool {
+    readable_dtype(object.py(), object).is_some()
+}
+
 fn shape(fields: &numpy::npyffi::PyArrayObject_fields) -> &[usize] {
     match fields.nd {
         0 => &[],

@@ -65,7 +65,7 @@ impl Report {
     fn rcond(&self) -> Option<f64> {
         self.inner.rcond
     }
-    /// Where it comes from: "probe", "estimator", "singular-values", "diagonal", or None.
+    /// Where it comes from: "pivots", "probe", "estimator", "singular-values", "diagonal", or None.
     #[getter]
     fn rcond_source(&self) -> Option<&'static str> {
         self.inner.rcond_source.map(lapack_ai::RcondSource::name)

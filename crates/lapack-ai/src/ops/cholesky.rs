@@ -6,7 +6,7 @@
 
 use super::{CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::intake::{self, Part, is_flipped};
+use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::Need;
@@ -35,7 +35,7 @@ pub fn cholesky<T: Scalar>(a: MatrixView<'_, T>, upper: bool, options: CallOptio
     let (rows, cols) = (a.rows(), a.cols());
     let zeros = if is_flipped(a.layout()) { Matrix::zeros_row_major } else { Matrix::zeros };
     let mut factor = zeros(rows, cols);
-    let report = cholesky_into(a.into(), &factor.view_mut().into(), upper, options)?;
+    let report = cholesky_into(a.into(), &mut factor.view_mut().into(), upper, options)?;
     Ok((factor, report))
 }
 
@@ -50,10 +50,11 @@ pub fn cholesky<T: Scalar>(a: MatrixView<'_, T>, upper: bool, options: CallOptio
 #[inline]
 pub fn cholesky_into<T: Scalar>(
     a: Operand<'_, T>,
-    factor: &BatchViewMut<'_, T>,
+    factor: &mut BatchViewMut<'_, T>,
     upper: bool,
     options: CallOptions,
 ) -> Result<Report> {
+    let factor = &*factor;
     let (rows, cols, count) = (a.view.rows(), a.view.cols(), a.view.count());
     let body = |report: &mut Report, timed| run(&a, factor, upper, options, report, timed);
     call::<T, ()>(OPERATION, (rows, cols, count), options, body).map(|((), report)| report)
@@ -129,10 +130,14 @@ impl Job {
         let ld = factor.col_major_lda().expect("the factor has the order of a (row-major for strided a)");
         let address = factor.as_mut_ptr();
         let swept = if std::ptr::eq(address, stored.as_ptr()) {
-            intake::inspect(stored, self.part)
+            if self.check {
+                intake::inspect(stored, self.part, Want::Finite)
+            } else {
+                Swept { norm1: 0.0, finite: true }
+            }
         } else {
             // SAFETY: the factor holds n x n elements.
-            unsafe { intake::copy(stored, self.part, address, ld) }
+            unsafe { intake::copy(stored, self.part, address, ld, Want::Finite) }
         };
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, self.read));

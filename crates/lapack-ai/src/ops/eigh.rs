@@ -8,11 +8,11 @@
 //! same eigenvalues and conjugate eigenvectors: V is conjugated in place at the end.
 
 use super::{
-    CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, require_square,
-    rough_seconds, workspace_length,
+    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
+    require_square, rough_seconds, workspace_length,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::intake::{self, Part, is_flipped};
+use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
@@ -127,11 +127,13 @@ fn run<T: Scalar>(
     let library = library()?;
     let count = a.view.count();
     assert_output("eigenvalues", &out.eigenvalues, count, n, 1);
+    let given = out.eigenvectors.is_some();
+    assert_eq!(given, options.vectors, "output eigenvectors is given exactly when vectors are wanted");
     if let Some(v) = &out.eigenvectors {
         assert_output("eigenvectors", v, count, n, n);
     }
     report.routine = driver::<T>(n);
-    if n == 0 {
+    if n == 0 || count == 0 {
         return Ok(());
     }
     let read = if options.lower { Part::Lower } else { Part::Upper };
@@ -188,10 +190,11 @@ fn query<T: Scalar>(library: &Library, jobz: u8, n: usize) -> Result<[usize; 3]>
     unsafe {
         library.syevd(jobz, b'L', n, null_mut(), n, null_mut(), &mut work, ask, &mut rwork, ask, &mut iwork, ask);
     }
-    let lrwork = if T::DTYPE.is_complex() { workspace_length(rwork) } else { 0 };
-    let lengths = [workspace_length(work), lrwork, library.read_int(iwork).max(1) as usize];
-    library.check_sizes(OPERATION, &lengths)?;
-    Ok(lengths)
+    // LWORK for reals, LRWORK for complex: at least 2 n^2 with vectors.
+    let least = if jobz == b'V' { n.saturating_mul(n).saturating_mul(2) } else { 1 };
+    let lwork = certain_length(OPERATION, library, work, if T::DTYPE.is_complex() { 1 } else { least })?;
+    let lrwork = if T::DTYPE.is_complex() { certain_length(OPERATION, library, rwork, least)? } else { 0 };
+    Ok([lwork, lrwork, library.read_int(iwork).max(1) as usize])
 }
 
 /// What a worker needs to know.
@@ -241,10 +244,14 @@ impl<T: Scalar> Job<T> {
             None => (worker.scratch.at(self.copy), n),
         };
         let swept = if std::ptr::eq(address, stored.as_ptr()) {
-            intake::inspect(stored, self.part)
+            if self.check {
+                intake::inspect(stored, self.part, Want::Finite)
+            } else {
+                Swept { norm1: 0.0, finite: true }
+            }
         } else {
             // SAFETY: V, or the scratch, holds n x n elements.
-            unsafe { intake::copy(stored, self.part, address, ld) }
+            unsafe { intake::copy(stored, self.part, address, ld, Want::Finite) }
         };
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, self.read));

@@ -4,11 +4,11 @@
 //! NaN and Inf are always looked for: with them `xGELSD` itself prints complaints and returns nonsense.
 
 use super::{
-    CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, rough_seconds,
-    shape_mismatch, take_in, works_in_place, workspace_length,
+    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
+    rough_seconds, shape_mismatch, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::intake::{self, Part};
+use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
@@ -79,13 +79,13 @@ pub fn lstsq<T: Scalar>(a: MatrixView<'_, T>, b: MatrixView<'_, T>, options: Lst
     let (k, nrhs) = (a.rows().min(a.cols()), b.cols());
     let (mut x, mut residuals, mut s) = (Matrix::zeros(a.cols(), nrhs), Matrix::zeros(nrhs, 1), Matrix::zeros(k, 1));
     let rank = [AtomicUsize::new(0)];
-    let out = LstsqOut {
+    let mut out = LstsqOut {
         x: x.view_mut().into(),
         residuals: residuals.view_mut().into(),
         s: s.view_mut().into(),
         rank: &rank,
     };
-    let report = lstsq_into(a.into(), &b.into(), &out, options)?;
+    let report = lstsq_into(a.into(), &b.into(), &mut out, options)?;
     let rank = rank[0].load(Ordering::Relaxed);
     Ok(Lstsq { x, residuals: residuals.as_slice().to_vec(), rank, s: s.as_slice().to_vec(), report })
 }
@@ -100,9 +100,10 @@ pub fn lstsq<T: Scalar>(a: MatrixView<'_, T>, b: MatrixView<'_, T>, options: Lst
 pub fn lstsq_into<T: Scalar>(
     a: Operand<'_, T>,
     b: &BatchView<'_, T>,
-    out: &LstsqOut<'_, T>,
+    out: &mut LstsqOut<'_, T>,
     options: LstsqOptions,
 ) -> Result<Report> {
+    let out = &*out;
     let body = |report: &mut Report, timed| run(&a, b, out, options, report, timed);
     call::<T, ()>(OPERATION, (a.view.rows(), a.view.cols(), b.count()), options.call, body).map(|((), report)| report)
 }
@@ -135,7 +136,7 @@ fn run<T: Scalar>(
     assert_eq!(out.rank.len(), count, "output rank: matrices");
     let library = library()?;
     report.routine = "gelsd";
-    let in_place = works_in_place(a, false) && a.view.count() == count;
+    let in_place = works_in_place(library, a, false) && a.view.count() == count;
     let key = ((Routine::Gelsd as u16) << 4 | T::DTYPE as u16, 0, m, n, nrhs);
     let lengths = remembered_query(key, || query::<T>(library, m, n, nrhs))?;
     let mut need = Need::default();
@@ -173,10 +174,13 @@ fn query<T: Scalar>(library: &Library, m: usize, n: usize, nrhs: usize) -> Resul
         let zero = T::Real::ZERO;
         library.gelsd::<T>(m, n, nrhs, none, m, none, ldb, null_mut(), zero, &mut work, ask, &mut rwork, &mut iwork);
     }
-    let lrwork = if T::DTYPE.is_complex() { workspace_length(rwork) } else { 0 };
-    let lengths = [workspace_length(work), lrwork, library.read_int(iwork).max(1) as usize];
-    library.check_sizes(OPERATION, &lengths)?;
-    Ok(lengths)
+    // xGELSD needs more than 12 k + k nrhs, in WORK or in RWORK.
+    let k = m.min(n);
+    let least = k.saturating_mul(nrhs).saturating_add(k.saturating_mul(12));
+    let lwork =
+        certain_length(OPERATION, library, work, if T::DTYPE.is_complex() { k.saturating_mul(nrhs) } else { least })?;
+    let lrwork = if T::DTYPE.is_complex() { certain_length(OPERATION, library, rwork, k)? } else { 0 };
+    Ok([lwork, lrwork, library.read_int(iwork).max(1) as usize])
 }
 
 /// What a worker needs to know.
@@ -211,8 +215,8 @@ impl<T: Scalar> Job<T> {
         let rhs = worker.scratch.at(self.rhs);
         // SAFETY: the scratch has room for both copies.
         let ((address, lda, swept), swept_b) = unsafe {
-            let taken = take_in(a, Part::Full, self.in_place, true, worker.scratch.at(self.copy));
-            (taken, intake::copy(b, Part::Full, rhs, ldb.max(1)))
+            let taken = take_in(a, Part::Full, self.in_place, true, Want::Finite, worker.scratch.at(self.copy));
+            (taken, intake::copy(b, Part::Full, rhs, ldb.max(1), Want::Finite))
         };
         if !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
@@ -256,8 +260,9 @@ impl<T: Scalar> Job<T> {
         for column in 0..nrhs {
             let mut squares = 0.0;
             for row in 0..n.max(m) {
-                // SAFETY: the right-hand sides have max(m, n) rows.
-                let value = unsafe { *rhs.add(column * ldb + row) };
+                // SAFETY: the right-hand sides have max(m, n) rows, of which the first m were copied and, where there was
+                // something to solve, the first n written.
+                let value = if k == 0 && row >= m { T::ZERO } else { unsafe { *rhs.add(column * ldb + row) } };
                 if row < n {
                     // Without rows there is nothing to fit, and zero is the solution of least norm.
                     x.set(row, column, if k == 0 { T::ZERO } else { value });

@@ -6,7 +6,7 @@
 
 use super::{CallOptions, assert_output, call, rough_seconds, shape_mismatch};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::intake::{self, Part};
+use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
@@ -39,7 +39,7 @@ pub fn matmul<T: Scalar>(
     options: CallOptions,
 ) -> Result<(Matrix<T>, Report)> {
     let mut c = Matrix::zeros_row_major(a.rows(), b.cols());
-    let report = matmul_into(&a.into(), &b.into(), &c.view_mut().into(), options)?;
+    let report = matmul_into(&a.into(), &b.into(), &mut c.view_mut().into(), options)?;
     Ok((c, report))
 }
 
@@ -54,9 +54,10 @@ pub fn matmul<T: Scalar>(
 pub fn matmul_into<T: Scalar>(
     a: &BatchView<'_, T>,
     b: &BatchView<'_, T>,
-    c: &BatchViewMut<'_, T>,
+    c: &mut BatchViewMut<'_, T>,
     options: CallOptions,
 ) -> Result<Report> {
+    let c = &*c;
     let body = |report: &mut Report, timed| run(a, b, c, report, timed);
     call::<T, ()>(OPERATION, (a.rows(), b.cols(), c.count()), options, body).map(|((), report)| report)
 }
@@ -70,7 +71,7 @@ fn run<T: Scalar>(
 ) -> Result<()> {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
     if b.rows() != k {
-        let text = format!("a has {k} columns, so b needs {k} rows, not {}", b.rows());
+        let text = format!("the first matrix has {k} columns, so the second needs {k} rows, not {}", b.rows());
         return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
     }
     let (Some(left), Some(right)) = (a.broadcast_to(c.batch_shape()), b.broadcast_to(c.batch_shape())) else {
@@ -138,7 +139,7 @@ impl<T: Scalar> Job<T> {
             }
             let (target, ld) = (worker.scratch.at(copy), matrix.cols().max(1));
             // SAFETY: the scratch has room for the copy.
-            unsafe { intake::copy(matrix.transposed(), Part::Full, target, ld) };
+            unsafe { intake::copy(matrix.transposed(), Part::Full, target, ld, Want::Finite) };
             (b'N', target.cast_const(), ld)
         };
         let (trans_a, a, lda) = operand(a, self.a_copy);

@@ -9,10 +9,11 @@ pub mod solve;
 pub mod svd;
 
 use crate::dispatch::{Device, decide};
-use crate::intake::{self, Part, Swept};
+use crate::intake::{self, Part, Swept, Want};
 use crate::observe::{self, CallEvent};
 use crate::report::{Clock, Report};
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, MatrixView, Real, Result, Scalar};
+use lapack_ai_host::Library;
 use std::cell::Cell;
 
 /// What every operation can be told.
@@ -103,27 +104,29 @@ pub(crate) unsafe fn take_in<T: Scalar>(
     part: Part,
     in_place: bool,
     check: bool,
+    want: Want,
     target: *mut T,
 ) -> (*mut T, usize, Swept) {
     match stored.col_major_lda() {
         Some(lda) if in_place => {
-            let swept = if check { intake::inspect(stored, part) } else { Swept { norm1: 0.0, finite: true } };
+            let swept = if check { intake::inspect(stored, part, want) } else { Swept { norm1: 0.0, finite: true } };
             (stored.as_ptr().cast_mut(), lda, swept)
         }
         _ => {
             let ld = stored.rows().max(1);
             // SAFETY: the caller's promise.
-            let swept = unsafe { intake::copy(stored, part, target, ld) };
+            let swept = unsafe { intake::copy(stored, part, target, ld, want) };
             (target, ld, swept)
         }
     }
 }
 
-/// Whether the call works in the input's own memory.
+/// Whether the call works in the input's own memory: allowed, and under a leading dimension that the library can count.
 #[inline]
-pub(crate) fn works_in_place<T: Scalar>(a: &Operand<'_, T>, flipped: bool) -> bool {
-    let first_lda = |view: MatrixView<'_, T>| if flipped { view.transposed() } else { view }.col_major_lda();
-    a.overwritable && a.view.count() > 0 && first_lda(a.view.matrix(0)).is_some()
+pub(crate) fn works_in_place<T: Scalar>(library: &Library, a: &Operand<'_, T>, flipped: bool) -> bool {
+    let lda = |view: MatrixView<'_, T>| if flipped { view.transposed() } else { view }.col_major_lda();
+    let countable = |lda: usize| library.check_sizes("", &[lda]).is_ok();
+    a.overwritable && a.view.count() > 0 && lda(a.view.matrix(0)).is_some_and(countable)
 }
 
 /// The error for a NaN or Inf in argument `name`; `source` and `part` as the user sees them.
@@ -151,6 +154,23 @@ pub(crate) fn illegal_argument<T: Scalar>(operation: &'static str, routine: &str
 pub(crate) fn workspace_length<T: Scalar>(reported: T) -> usize {
     let length = reported.re_f64();
     (length + length.abs() * T::Real::EPSILON).ceil().max(1.0) as usize
+}
+
+/// The length that a routine asked for, once it is certain that the routine could count that far: in 32-bit integers a
+/// query wraps around in silence. `least` is a lower bound from the routine's documentation, computed in 64 bits.
+///
+/// # Errors
+/// `LAP-E032` if the library's integers cannot hold the length.
+pub(crate) fn certain_length<T: Scalar>(
+    operation: &'static str,
+    library: &Library,
+    reported: T,
+    least: usize,
+) -> Result<usize> {
+    library.check_sizes(operation, &[least])?;
+    let length = workspace_length(reported).max(least);
+    library.check_sizes(operation, &[length])?;
+    Ok(length)
 }
 
 /// Key of a remembered workspace query: routine and dtype, jobs, sizes.

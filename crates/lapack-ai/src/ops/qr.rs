@@ -4,9 +4,11 @@
 //! factorised there, R is taken out, and Q formed in place. A row-major A is transposed by that one copy: factorising it
 //! as the LQ of its transpose would save nothing and is a quarter slower in today's libraries.
 
-use super::{CallOptions, assert_output, call, non_finite, remembered_query, rough_seconds, workspace_length};
+use super::{
+    CallOptions, assert_output, call, illegal_argument, non_finite, remembered_query, rough_seconds, workspace_length,
+};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::intake::{self, Part};
+use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
@@ -74,8 +76,8 @@ pub fn qr<T: Scalar>(a: MatrixView<'_, T>, mode: QrMode, options: CallOptions) -
     let (q_rows, q_cols) = q_shape.unwrap_or((0, 0));
     let mut q = Matrix::zeros(q_rows, q_cols);
     let mut r = Matrix::zeros(r_shape.0, r_shape.1);
-    let out = QrOut { q: q_shape.map(|_| q.view_mut().into()), r: r.view_mut().into() };
-    let report = qr_into(&a.into(), &out, mode, options)?;
+    let mut out = QrOut { q: q_shape.map(|_| q.view_mut().into()), r: r.view_mut().into() };
+    let report = qr_into(&a.into(), &mut out, mode, options)?;
     Ok(Qr { q, r, report })
 }
 
@@ -99,10 +101,11 @@ pub fn output_shapes(m: usize, n: usize, mode: QrMode) -> (Option<(usize, usize)
 /// As [`qr`]; the error lists every matrix that failed.
 pub fn qr_into<T: Scalar>(
     a: &BatchView<'_, T>,
-    out: &QrOut<'_, T>,
+    out: &mut QrOut<'_, T>,
     mode: QrMode,
     options: CallOptions,
 ) -> Result<Report> {
+    let out = &*out;
     let body = |report: &mut Report, timed| run(a, out, mode, options, report, timed);
     call::<T, ()>(OPERATION, (a.rows(), a.cols(), a.count()), options, body).map(|((), report)| report)
 }
@@ -211,7 +214,7 @@ impl<T: Scalar> Job<T> {
             Place::Scratch => (worker.scratch.at(self.copy), m.max(1)),
         };
         // SAFETY: the place has m rows and at least n columns.
-        let swept = unsafe { intake::copy(a, Part::Full, h, ldh) };
+        let swept = unsafe { intake::copy(a, Part::Full, h, ldh, Want::Finite) };
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
         }
@@ -220,7 +223,10 @@ impl<T: Scalar> Job<T> {
         let (work, lwork) = (worker.scratch.at(self.work), self.lwork);
         if k > 0 {
             // SAFETY: the drivers' contract: `query` sized the workspace and checked the sizes.
-            unsafe { worker.library.geqrf(m, n, h, ldh, tau, work, lwork) };
+            let info = unsafe { worker.library.geqrf(m, n, h, ldh, tau, work, lwork) };
+            if info != 0 {
+                return Err(illegal_argument::<T>(OPERATION, "geqrf", info));
+            }
         }
         if self.mode == QrMode::Raw {
             item.lap(&mut clock, Phase::Compute);

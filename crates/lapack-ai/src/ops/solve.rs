@@ -94,7 +94,7 @@ pub struct Solution<T: Scalar> {
 /// Source: LAPACK Users' Guide, section 2.3.1.
 pub fn solve<T: Scalar>(a: MatrixView<'_, T>, b: MatrixView<'_, T>, options: SolveOptions) -> Result<Solution<T>> {
     let mut x = Matrix::zeros(b.rows(), b.cols());
-    let report = solve_into(a.into(), &b.into(), &x.view_mut().into(), options)?;
+    let report = solve_into(a.into(), &b.into(), &mut x.view_mut().into(), options)?;
     Ok(Solution { x, report })
 }
 
@@ -110,9 +110,10 @@ pub fn solve<T: Scalar>(a: MatrixView<'_, T>, b: MatrixView<'_, T>, options: Sol
 pub fn solve_into<T: Scalar>(
     a: Operand<'_, T>,
     b: &BatchView<'_, T>,
-    x: &BatchViewMut<'_, T>,
+    x: &mut BatchViewMut<'_, T>,
     options: SolveOptions,
 ) -> Result<Report> {
+    let x = &*x;
     let (n, count) = (a.view.rows(), b.count());
     let body = |report: &mut Report, timed| run(&a, b, x, options, report, timed);
     call::<T, ()>(OPERATION, (n, a.view.cols(), count), options.call, body).map(|((), report)| report)
@@ -193,9 +194,9 @@ fn failure<T: Scalar>(structure: Structure, routine: &str, info: i64, n: usize) 
     } else {
         (Code::Singular, Detail::ZeroPivot { index: info as usize - 1, n })
     };
-    Error::new(code, OPERATION, detail)
-        .argument(Argument::at(0, "a"))
-        .from_routine(format!("{}{routine}", T::DTYPE.prefix()), info)
+    let error = Error::new(code, OPERATION, detail).argument(Argument::at(0, "a"));
+    // A diagonal system is solved without a routine.
+    if routine.is_empty() { error } else { error.from_routine(format!("{}{routine}", T::DTYPE.prefix()), info) }
 }
 
 /// The error for a NaN or Inf in A.

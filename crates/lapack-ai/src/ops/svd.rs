@@ -8,12 +8,12 @@
 //! `V^H` in row-major order, and its right factor is U in row-major order. No element moves and none is conjugated.
 
 use super::{
-    CallOptions, Operand, assert_output, call, illegal_argument, non_finite, remembered_query, rough_seconds, take_in,
-    works_in_place, workspace_length,
+    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
+    rough_seconds, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::conditioning::Rcond;
-use crate::intake::{Part, is_flipped};
+use crate::intake::{Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
@@ -130,6 +130,8 @@ fn run<T: Scalar>(
     let (m, n, count) = (a.view.rows(), a.view.cols(), a.view.count());
     let k = m.min(n);
     assert_output("s", &out.s, count, k, 1);
+    let wanted = options.vectors != Vectors::None;
+    assert_eq!(out.vectors.is_some(), wanted, "outputs u and vh are given exactly when vectors are wanted");
     if let Some((u, vh)) = &out.vectors {
         let full = options.vectors == Vectors::Full;
         assert_output("u", u, count, m, if full { m } else { k });
@@ -145,7 +147,7 @@ fn run<T: Scalar>(
         return Ok(());
     }
     let flipped = is_flipped(a.view.layout());
-    let in_place = works_in_place(a, flipped);
+    let in_place = works_in_place(library, a, flipped);
     let sizes = Sizes::<T>::new(library, if flipped { (n, m) } else { (m, n) }, options.vectors, in_place)?;
     if !in_place {
         report.count_copy(m * n * count);
@@ -164,7 +166,7 @@ fn run<T: Scalar>(
         batch::run(library, plan, report, |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker))?
             .conclude(report)?;
     if !outcome.fallbacks.is_empty() {
-        report.warnings.push(fallback_warning::<T>(drivers, &outcome.fallbacks, count));
+        report.warnings.push(fallback_warning::<T>(drivers, &outcome.fallbacks, outcome.fallback_info, count));
     }
     Ok(())
 }
@@ -273,6 +275,22 @@ fn rwork_length(m: usize, n: usize, vectors: Vectors) -> usize {
     first.max(second)
 }
 
+/// A lower bound of the longest of xGESDD's workspaces (WORK for reals, RWORK for complex), which it addresses with
+/// integers: the terms in k^2 of the paths that it takes.
+fn least_length<T: Scalar>(m: usize, n: usize, vectors: Vectors) -> usize {
+    let (k, l) = (m.min(n), m.max(n));
+    if vectors == Vectors::None {
+        return k.saturating_mul(7);
+    }
+    // Above this ratio (MNTHR) the QR factorisation is kept beside the rest.
+    let squares = match (T::DTYPE.is_complex(), l >= k * 11 / 6) {
+        (true, _) => 5,
+        (false, true) => 4,
+        (false, false) => 3,
+    };
+    k.saturating_mul(k).saturating_mul(squares).saturating_add(k.saturating_mul(7))
+}
+
 /// The optimal workspace of both drivers.
 #[cold]
 fn query<T: Scalar>(library: &Library, m: usize, n: usize, vectors: Vectors) -> Result<[usize; 3]> {
@@ -302,9 +320,10 @@ fn query<T: Scalar>(library: &Library, m: usize, n: usize, vectors: Vectors) -> 
         );
         library.gesvd::<T>(jobz, jobz, m, n, none, m, null_mut(), none, m, none, vt_rows, &mut vd, query, null_mut());
     }
-    let lwork = workspace_length(dd).max(workspace_length(vd));
-    library.check_sizes(OPERATION, &[lwork])?;
-    Ok([lwork, 0, 0])
+    let least = least_length::<T>(m, n, vectors);
+    library.check_sizes(OPERATION, &[least])?;
+    let lwork = certain_length(OPERATION, library, dd, if T::DTYPE.is_complex() { 1 } else { least })?;
+    Ok([lwork.max(certain_length(OPERATION, library, vd, 1)?), 0, 0])
 }
 
 /// What a worker needs to know.
@@ -324,8 +343,9 @@ impl<T: Scalar> Job<T> {
         let mut clock = Clock::start(self.timed);
         let stored = if self.flipped { a.transposed() } else { a };
         // SAFETY: the scratch has room for the copy; each matrix of the output is taken once, by this call.
-        let (address, lda, swept) =
-            unsafe { take_in(stored, Part::Full, self.in_place, self.check, worker.scratch.at(self.sizes.a)) };
+        let (address, lda, swept) = unsafe {
+            take_in(stored, Part::Full, self.in_place, self.check, Want::Finite, worker.scratch.at(self.sizes.a))
+        };
         item.lap(&mut clock, Phase::Intake);
         if self.check && !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
@@ -340,11 +360,12 @@ impl<T: Scalar> Job<T> {
         };
         let mut info = self.decompose(self.drivers.first, address, lda, s, &factors, worker);
         if info > 0 && !self.in_place {
+            let first_info = info;
             // SAFETY: as above; the input is intact, since it was copied.
             let (address, lda, _) =
-                unsafe { take_in(stored, Part::Full, false, false, worker.scratch.at(self.sizes.a)) };
+                unsafe { take_in(stored, Part::Full, false, false, Want::Finite, worker.scratch.at(self.sizes.a)) };
             info = self.decompose(self.drivers.second, address, lda, s, &factors, worker);
-            item.fallback = true;
+            item.fallback = Some(first_info);
         }
         item.lap(&mut clock, Phase::Compute);
         if info != 0 {
@@ -398,8 +419,13 @@ impl<T: Scalar> Job<T> {
             return Error::new(Code::SvdNoConvergence, OPERATION, detail).from_routine(routine, info);
         }
         // INFO = -4 is how xGESDD says that A has a NaN, which the check, switched off, did not find.
-        if info == -4 && !self.in_place {
-            return non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full).from_routine("gesdd", info);
+        if info == -4 {
+            let routine = format!("{}gesdd", T::DTYPE.prefix());
+            if self.in_place {
+                let text = "a has a NaN or Inf, whose place is lost since a was overwritten";
+                return Error::text(Code::NonFinite, OPERATION, text).from_routine(routine, info);
+            }
+            return non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full).from_routine(routine, info);
         }
         illegal_argument::<T>(OPERATION, last.name(), info)
     }
@@ -424,11 +450,11 @@ impl<T: Scalar> Factors<T> {
 }
 
 #[cold]
-fn fallback_warning<T: Scalar>(drivers: Drivers, matrices: &[usize], count: usize) -> Error {
+fn fallback_warning<T: Scalar>(drivers: Drivers, matrices: &[usize], info: i64, count: usize) -> Error {
     let (first, second) = (drivers.first.name(), drivers.second.name());
     let text = format!("{first} did not converge; {second} gave the result");
     Error::text(Code::DriverFallback, OPERATION, text)
-        .from_routine(format!("{}{first}", T::DTYPE.prefix()), 1)
+        .from_routine(format!("{}{first}", T::DTYPE.prefix()), info)
         .in_batch(matrices[0], count)
         .with_failed(matrices.to_vec())
 }

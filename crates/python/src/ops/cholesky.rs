@@ -68,12 +68,13 @@ fn run<'py, T: Scalar>(
     if input.may_overwrite(overwrite_a) && layout != Layout::Strided && a.rows() == a.cols() {
         // SAFETY: allowed just above; both views are of memory that the caller gave up, and the operation knows that
         // they are the same.
-        let (mut a, factor) = unsafe { (writable(&a), writable(&a)) };
-        let outcome = enter_lapack(py, flops, || cholesky_into(Operand::overwritable(&mut a), &factor, upper, call));
+        let (mut a, mut factor) = unsafe { (writable(&a), writable(&a)) };
+        let outcome =
+            enter_lapack(py, flops, || cholesky_into(Operand::overwritable(&mut a), &mut factor, upper, call));
         return finish(py, outcome, &[input], call.timed, || Ok(input.object().clone()));
     }
     let output = Output::matrices::<T>(py, a.batch_shape(), a.rows(), a.cols(), order)?;
-    let factor = output.view();
-    let outcome = enter_lapack(py, flops, || cholesky_into(a.into(), &factor, upper, call));
+    let mut factor = output.view();
+    let outcome = enter_lapack(py, flops, || cholesky_into(a.into(), &mut factor, upper, call));
     finish(py, outcome, &[input], call.timed, || Ok(output.into_array()))
 }

@@ -17,7 +17,7 @@ use pyo3::types::PyTuple;
 /// a : array_like, shape (..., M, M)
 ///     Only one triangle is read; NaN and Inf in it are refused with their place.
 /// UPLO : "L" or "U"
-///     The triangle. ``lower=True/False`` is SciPy's name for it.
+///     The triangle. ``lower=True/False`` is SciPy's name for it, and counts if it is given.
 /// overwrite_a : bool
 ///     Allow the eigenvectors to take a's memory, where a is in Fortran order: saves the copy.
 /// check_finite, gpu, device, return_report
@@ -30,7 +30,7 @@ use pyo3::types::PyTuple;
 ///
 /// Notes
 /// -----
-/// LAPACK xSYEVD / xHEEVD.
+/// LAPACK xSYEVD / xHEEVD, or xSYEV / xHEEV up to order 25.
 #[pyfunction]
 #[pyo3(signature = (a, UPLO="L", *, lower=None, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
 #[pyo3(
@@ -83,9 +83,9 @@ pub(crate) fn eigvalsh<'py>(
 }
 
 fn triangle(uplo: &str, lower: Option<bool>) -> PyResult<bool> {
-    match (uplo, lower) {
-        ("L" | "l", None | Some(true)) | ("U" | "u", Some(true)) => Ok(true),
-        ("U" | "u", None) | (_, Some(false)) => Ok(false),
+    match uplo {
+        "L" | "l" => Ok(lower.unwrap_or(true)),
+        "U" | "u" => Ok(lower.unwrap_or(false)),
         _ => Err(bad("eigh", &format!("UPLO='{uplo}' must be 'L' or 'U'"))),
     }
 }

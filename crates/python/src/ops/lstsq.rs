@@ -88,14 +88,14 @@ fn run<'py, T: Scalar>(
     let residuals = Output::vectors::<T::Real>(py, &batch, nrhs)?;
     let s = Output::vectors::<T::Real>(py, &batch, m.min(n))?;
     let rank: Vec<AtomicUsize> = (0..b.count()).map(|_| AtomicUsize::new(0)).collect();
-    let out = LstsqOut { x: x.view(), residuals: residuals.view(), s: s.view(), rank: &rank };
+    let mut out = LstsqOut { x: x.view(), residuals: residuals.view(), s: s.view(), rank: &rank };
     let flops = 8.0 * (m.max(n) * m.min(n) * m.min(n) * b.count()) as f64 + 1e5;
     let outcome = if a_input.may_overwrite(overwrite_a) {
         // SAFETY: allowed just above.
         let mut a = unsafe { writable(&a) };
-        enter_lapack(py, flops, || lstsq_into(Operand::overwritable(&mut a), &b, &out, options))
+        enter_lapack(py, flops, || lstsq_into(Operand::overwritable(&mut a), &b, &mut out, options))
     } else {
-        enter_lapack(py, flops, || lstsq_into(a.into(), &b, &out, options))
+        enter_lapack(py, flops, || lstsq_into(a.into(), &b, &mut out, options))
     };
     finish(py, outcome, &[a_input, b_input], options.call.timed, || {
         let ranks: Vec<usize> = rank.iter().map(|rank| rank.load(Ordering::Relaxed)).collect();

@@ -1,10 +1,11 @@
 use super::{broadcast, unify, with_scalar};
 use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
-use crate::input::Input;
+use crate::input::{Input, is_readable};
 use crate::options::call_options;
 use crate::output::{Order, Output};
 use crate::report::finish;
+use lapack_ai::dispatch::decide;
 use lapack_ai::{Argument, CallOptions, Code, Error, Scalar, matmul_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -40,17 +41,14 @@ pub(crate) fn matmul<'py>(
     return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("matmul", true, gpu, device, return_report)?;
-    let (a, b) = match (Input::new(x1, "matmul", "x1"), Input::new(x2, "matmul", "x2")) {
-        (Ok(a), Ok(b)) if a.copies + b.copies == 0 || return_report => (a, b),
-        (Ok(a), Ok(b)) => match exact_product(py, x1, x2)? {
-            Some(product) => return Ok(product),
-            None => (a, b),
-        },
-        (Err(error), _) | (_, Err(error)) => return Err(error),
-    };
+    if let Some(product) = exact_product(py, x1, x2)? {
+        return with_numpys_report(py, product, call);
+    }
+    let (a, b) = (Input::new(x1, "matmul", "x1")?, Input::new(x2, "matmul", "x2")?);
     if a.shape().is_empty() || b.shape().is_empty() {
-        let error = Error::text(Code::NotAMatrix, "matmul", "a single number is no matrix; use * to scale")
-            .argument(Argument::at(usize::from(!a.shape().is_empty()), "x1"));
+        let argument = if a.shape().is_empty() { Argument::at(0, "x1") } else { Argument::at(1, "x2") };
+        let text = format!("{} is a single number, no matrix; use * to scale", argument.name);
+        let error = Error::text(Code::NotAMatrix, "matmul", text).argument(argument);
         return Err(to_python(py, &error));
     }
     let (a, b) = unify(a, b)?;
@@ -58,15 +56,35 @@ pub(crate) fn matmul<'py>(
 }
 
 /// NumPy's product where both operands are integers or booleans: exact, which floating point is not.
-#[cold]
+#[inline]
 fn exact_product<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if is_readable(x1) || is_readable(x2) {
+        return Ok(None);
+    }
     static EXACT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let product = helper(py, &EXACT, "lapack_py._convert", "exact_product")?.call1((x1, x2))?;
     Ok((!product.is_none()).then_some(product))
+}
+
+/// The end of a call that NumPy computed: a GPU that was required or wanted is answered for all the same.
+#[cold]
+fn with_numpys_report<'py>(
+    py: Python<'py>,
+    product: Bound<'py, PyAny>,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    let outcome = decide("matmul", call.device).map(|decision| {
+        let mut report = lapack_ai::Report::new("matmul", lapack_ai::DType::Float64, 0, 0, 1);
+        report.reason = "integers are multiplied exactly, by NumPy";
+        report.routine = "numpy.matmul";
+        report.warnings.extend(decision.warning);
+        report
+    });
+    finish(py, outcome, &[], call.timed, || Ok(product))
 }
 
 fn run<'py, T: Scalar>(
@@ -81,9 +99,9 @@ fn run<'py, T: Scalar>(
     let batch = broadcast(py, "matmul", a.batch_shape(), b.batch_shape())?;
     let (m, n) = (a.rows(), b.cols());
     let output = Output::matrices::<T>(py, &batch, m, n, Order::RowMajor)?;
-    let c = output.view();
+    let mut c = output.view();
     let flops = 2.0 * (m * n * a.cols() * batch.iter().product::<usize>()) as f64;
-    let outcome = enter_lapack(py, flops, || matmul_into(&a, &b, &c, call));
+    let outcome = enter_lapack(py, flops, || matmul_into(&a, &b, &mut c, call));
     finish(py, outcome, &[a_input, b_input], call.timed, || {
         let product = output.into_array();
         if !a_vector && !b_vector {

@@ -81,9 +81,9 @@ fn run<'py, T: Scalar>(
         (_, None) => None,
     };
     let r_view = if mode == QrMode::Raw { r.view().transposed() } else { r.view() };
-    let out = QrOut { q: q.as_ref().map(|q| q.view()), r: r_view };
+    let mut out = QrOut { q: q.as_ref().map(|q| q.view()), r: r_view };
     let flops = 4.0 * (m * n * m.min(n) * a.count()) as f64;
-    let outcome = enter_lapack(py, flops, || qr_into(&a, &out, mode, call));
+    let outcome = enter_lapack(py, flops, || qr_into(&a, &mut out, mode, call));
     finish(py, outcome, &[input], call.timed, || {
         let Some(q) = q else { return Ok(r.into_array()) };
         if mode == QrMode::Raw {

@@ -29,9 +29,9 @@ use pyo3::types::PyTuple;
 /// check_finite : bool
 ///     Look for NaN and Inf first; rides on the copy and costs nothing beside it.
 /// lapack_driver : None or "gesdd"
-///     Accepted for SciPy's sake. Divide and conquer runs first, QR iteration steps in if it does not converge.
+///     Accepted for SciPy's sake: the driver is chosen by size, and the other steps in if it does not converge.
 /// gpu, device
-///     "auto", True, "require" or False; "auto", "cpu" or "gpu". See the guide on engines.
+///     "auto", True (the CPU steps in, with a warning), "require" or False; "auto", "cpu" or "gpu".
 /// return_report : bool
 ///     Return (result, Report).
 ///
@@ -46,7 +46,7 @@ use pyo3::types::PyTuple;
 ///
 /// Notes
 /// -----
-/// LAPACK xGESDD, then xGESVD. Backward error a small multiple of max(M, N) eps norm(a).
+/// LAPACK xGESDD, or xGESVD up to order 25. Backward error a small multiple of max(M, N) eps norm(a).
 #[pyfunction]
 #[pyo3(signature = (a, full_matrices=true, compute_uv=true, hermitian=false, *, overwrite_a=false, check_finite=true, lapack_driver=None, gpu=None, device=None, return_report=false))]
 #[pyo3(
@@ -66,7 +66,7 @@ pub(crate) fn svd<'py>(
     return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     if !matches!(lapack_driver, None | Some("gesdd")) {
-        return Err(bad("svd", "lapack_driver must be None or 'gesdd'; gesvd steps in by itself"));
+        return Err(bad("svd", "lapack_driver must be None or 'gesdd'; the driver is chosen by size"));
     }
     let call = call_options("svd", check_finite, gpu, device, return_report)?;
     if hermitian {

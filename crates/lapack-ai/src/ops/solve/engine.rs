@@ -3,7 +3,7 @@
 use super::{OPERATION, SolveOptions, Structure, bad_a, bad_b, failure};
 use crate::batch::{Contention, Item, Phase, Worker};
 use crate::conditioning::{self, Rcond};
-use crate::intake::{self, Part, Swept};
+use crate::intake::{self, Part, Want};
 use crate::ops::{remembered_query, take_in, workspace_length};
 use crate::report::{Clock, RcondSource};
 use crate::workspace::{Need, Slot};
@@ -60,7 +60,8 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let read = match structure {
             Structure::General => Part::Full,
             Structure::UpperTriangular => Part::Upper,
-            Structure::LowerTriangular | Structure::Diagonal => Part::Lower,
+            Structure::LowerTriangular => Part::Lower,
+            Structure::Diagonal => Part::Diagonal,
             _ if options.lower => Part::Lower,
             _ => Part::Upper,
         };
@@ -69,7 +70,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
             matches!(structure, Structure::Hermitian | Structure::PositiveDefinite) && T::DTYPE.is_complex();
         let small = structure == Structure::General && n <= COMPLETE_PIVOTING && library.has(Routine::Getc2, T::DTYPE);
         // A copy of a few elements can as well be a transposing one.
-        let flipped = flipped && !hermitian && !(small && !overwrite);
+        let flipped = flipped && !hermitian && (overwrite || !small);
         let first = a.matrix(0);
         let readable = if flipped { first.transposed() } else { first }.col_major_lda();
         if let Some(lda) = readable {
@@ -177,7 +178,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let stored = if self.flipped { a.transposed() } else { a };
         // SAFETY: the scratch has room for the copy; each matrix of the output is taken once, by this call.
         let (address, lda, swept) =
-            unsafe { take_in(stored, self.part, self.in_place, true, worker.scratch.at(self.a)) };
+            unsafe { take_in(stored, self.part, self.in_place, true, Want::Norm, worker.scratch.at(self.a)) };
         if self.check && !swept.finite {
             let part = if self.flipped { self.part.transposed() } else { self.part };
             return Err(bad_a(a, part));
@@ -188,16 +189,21 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let x = x.as_mut_ptr();
         if !std::ptr::eq(x, b.as_ptr()) || b.col_major_lda() != Some(ldx) {
             // SAFETY: x has B's shape, and is not B.
-            let swept = unsafe { intake::copy(b, Part::Full, x, ldx) };
+            let swept = unsafe { intake::copy(b, Part::Full, x, ldx, Want::Finite) };
             if self.check && !swept.finite {
                 return Err(bad_b(b));
             }
-        } else if self.check && !intake::inspect(b, Part::Full).finite {
+        } else if self.check && !intake::inspect(b, Part::Full, Want::Finite).finite {
             return Err(bad_b(b));
         }
         item.lap(&mut clock, Phase::Intake);
-        let original = (!self.in_place).then_some(stored);
-        let system = System { engine: self, original, a: address, lda, x, ldx, norm1: swept.norm1, worker };
+        let symmetric =
+            matches!(self.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite);
+        // The sweep over one triangle gave the column sums of that triangle only: enough for the probe of a copied matrix,
+        // whose whole norm the estimator can still be given, but all there will be of one that is overwritten.
+        let norm1 = if symmetric && self.in_place { intake::symmetric_norm1(stored, self.part) } else { swept.norm1 };
+        let original = (symmetric && !self.in_place).then_some(stored);
+        let system = System { engine: self, original, a: address, lda, x, ldx, norm1, worker };
         item.rcond = match self.structure {
             Structure::General if self.complete_pivoting() => {
                 system.complete_pivoting(stored, &mut clock, &mut item)?
@@ -206,7 +212,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
             Structure::Symmetric | Structure::Hermitian => system.bunch_kaufman(&mut clock, &mut item)?,
             Structure::PositiveDefinite => system.cholesky(&mut clock, &mut item)?,
             Structure::UpperTriangular | Structure::LowerTriangular => system.triangular(&mut clock, &mut item)?,
-            Structure::Diagonal => system.diagonal(stored)?,
+            Structure::Diagonal => system.diagonal(stored, &mut clock, &mut item)?,
         };
         item.lap(&mut clock, Phase::Conditioning);
         Ok(item)
@@ -225,7 +231,7 @@ fn query<T: Scalar>(library: &Library, hermitian: bool, n: usize) -> usize {
 /// workspaces of the engine have the documented lengths, and sizes were checked when the engine was made.
 struct System<'a, T: Scalar> {
     engine: &'a Engine<'a, T>,
-    /// The matrix before it was factorised, unless that was done in its own memory.
+    /// A symmetric matrix before it was factorised, unless that was done in its own memory.
     original: Option<MatrixView<'a, T>>,
     a: *mut T,
     lda: usize,
@@ -262,15 +268,9 @@ impl<T: Scalar> System<'_, T> {
         Some((if rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator))
     }
 
-    /// The 1-norm of A. The sweep over one triangle of a symmetric matrix gave the column sums of that triangle only,
-    /// enough for the probe; the estimator is given the norm of the whole matrix where it is still there.
+    /// `norm(A, 1)`, from the matrix itself where the sweep saw one triangle only.
     fn norm1_for_estimator(&self) -> f64 {
-        let symmetric =
-            matches!(self.engine.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite);
-        match self.original {
-            Some(original) if symmetric => intake::symmetric_norm1(original, self.engine.part),
-            _ => self.norm1,
-        }
+        self.original.map_or(self.norm1, |original| intake::symmetric_norm1(original, self.engine.part))
     }
 
     #[inline]
@@ -283,7 +283,7 @@ impl<T: Scalar> System<'_, T> {
         if info != 0 {
             // A pivot below the rounding level was replaced: partial pivoting decides, on a fresh copy.
             // SAFETY: the copy fits where the first one was.
-            let Swept { .. } = unsafe { intake::copy(stored, Part::Full, self.a, self.lda) };
+            unsafe { intake::copy(stored, Part::Full, self.a, self.lda, Want::Finite) };
             return self.partial_pivoting(clock, item);
         }
         for column in 0..nrhs {
@@ -299,7 +299,7 @@ impl<T: Scalar> System<'_, T> {
         }
         // SAFETY: the copy fits where the first one was; the factors below are those of partial pivoting.
         let info = unsafe {
-            intake::copy(stored, Part::Full, self.a, self.lda);
+            intake::copy(stored, Part::Full, self.a, self.lda, Want::Finite);
             library.getrf(n, n, self.a, self.lda, rows)
         };
         let (work, aux) = (self.worker.scratch.at(self.engine.work), self.worker.scratch.at(self.engine.aux).cast());
@@ -433,14 +433,14 @@ impl<T: Scalar> System<'_, T> {
         }))
     }
 
-    fn diagonal(&self, stored: MatrixView<'_, T>) -> Result<Rcond> {
+    fn diagonal(&self, stored: MatrixView<'_, T>, clock: &mut Clock, item: &mut Item) -> Result<Rcond> {
         let Engine { structure, n, nrhs, .. } = *self.engine;
         let (mut smallest, mut largest) = (f64::INFINITY, 0.0_f64);
         for i in 0..n {
             let pivot = stored.get(i, i);
             let size = pivot.modulus();
             if size == 0.0 {
-                return Err(failure::<T>(structure, "trtrs", i as i64 + 1, n));
+                return Err(failure::<T>(structure, "", i as i64 + 1, n));
             }
             (smallest, largest) = (smallest.min(size), largest.max(size));
             for column in 0..nrhs {
@@ -451,6 +451,7 @@ impl<T: Scalar> System<'_, T> {
                 }
             }
         }
+        item.lap(clock, Phase::Compute);
         Ok(Some((smallest / largest, RcondSource::Diagonal)))
     }
 }
