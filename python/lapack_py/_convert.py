@@ -20,6 +20,11 @@ def _refuse_type(operation: str, name: str, what: str, fix: tuple[str, str]) -> 
     return raised_here("LAP-E004", operation, name, f"{name} {what}", cause, fix)
 
 
+def _no_memory(operation: str, name: str | None, text: str) -> Exception:
+    cause = "the system did not give the memory that the call needs"
+    return raised_here("LAP-E033", operation, name, text, cause, ("maybe", "free memory or use smaller inputs."))
+
+
 def as_array(value: Any, operation: str, name: str) -> tuple[NDArray[Any], int]:
     """`value` as an aligned, native array of one of the four types, and how many bytes were copied to get there."""
     if value is None:
@@ -36,9 +41,7 @@ def as_array(value: Any, operation: str, name: str) -> tuple[NDArray[Any], int]:
     except (LapackError, Warning):
         raise
     except MemoryError as error:
-        cause = "the system did not give the memory that the conversion needs"
-        fix = ("maybe", "free memory or use smaller inputs.")
-        raise raised_here("LAP-E033", operation, name, f"{name} cannot be converted: {error}", cause, fix) from error
+        raise _no_memory(operation, name, f"{name} cannot be converted: {error}") from error
     except Exception as error:
         raise _unreadable(value, operation, name, error) from error
     # NumPy owns what it copied from a list; a buffer that was only wrapped stays with its owner.
@@ -94,15 +97,22 @@ def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
 
 
 def exact_product(x1: Any, x2: Any) -> Any:
-    """NumPy's product if both operands are integers or booleans, else None; None too where their shapes do not fit."""
-    a, b = np.asarray(x1), np.asarray(x2)
+    """NumPy's product if both operands are integers or booleans, else None; None too for what cannot be multiplied."""
+    # The core says in its own words what is wrong with an operand.
+    if np.ma.is_masked(x1) or np.ma.is_masked(x2):
+        return None
+    try:
+        a, b = np.asarray(x1), np.asarray(x2)
+    except Exception:
+        return None
     if a.dtype.char not in _EXACT or b.dtype.char not in _EXACT:
         return None
     try:
         return np.matmul(a, b)
     except ValueError:
-        # The core says in its own words what does not fit.
         return None
+    except MemoryError as error:
+        raise _no_memory("matmul", None, f"the product has no room: {error}") from error
 
 
 def svd_hermitian(a: Any, compute_uv: bool, gpu: Any, device: Any, check_finite: bool, return_report: bool) -> Any:

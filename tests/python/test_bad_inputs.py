@@ -252,6 +252,7 @@ REFUSED: dict[str, tuple[Any, type, str]] = {
     "void": (np.zeros((N, N), "V8"), lap.DTypeError, "has dtype |V8"),
     "NumPy's strings": (np.full((2, 2), "1", np.dtypes.StringDType()), lap.DTypeError, "convert text to numbers"),
     "masked entries": (np.ma.masked_less(GOOD, 0.1), lap.DTypeError, "masked entr"),
+    "masked integers": (np.ma.masked_less(INTEGERS, 1), lap.DTypeError, "masked entr"),
     "one masked entry": (np.ma.masked_array(np.eye(2), [[1, 0], [0, 0]]), lap.DTypeError, "has 1 masked entry. "),
     "a sparse matrix": (scipy.sparse.csr_matrix(GOOD), lap.DTypeError, "is a sparse matrix. Fix: pass "),
     "a sparse array": (scipy.sparse.coo_array(GOOD), lap.DTypeError, ".toarray()"),
@@ -276,6 +277,12 @@ def test_the_second_argument_is_named_where_it_is_the_second_that_is_refused(cal
     given, kind, text = REFUSED[name]
     error = refuses(lambda: call(GOOD, given), kind, text)
     assert error.argument == argument
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_product_of_what_is_refused_is_refused(name):
+    given, kind, text = REFUSED[name]
+    assert refuses(lambda: lap.matmul(given, given), kind, text).argument == "x1"
 
 
 NO_MATRIX = {"a number": 3.0, "a complex number": 1j, "a vector": ONES, "an empty list": [], "a range": range(3)}
@@ -380,7 +387,7 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
     "matmul, batches that do not fit": (
         lambda: lap.matmul(np.ones((2, 3, 3)), np.ones((4, 3, 3))),
         lap.ShapeError,
-        "leading dimensions [2] of x1 and [4] of x2",
+        "do not fit together",
     ),
     "solve, zero": (lambda: lap.solve(np.zeros((N, N)), ONES), lap.SingularMatrixError, "pivot 0 of 4 is exactly 0"),
     "solve, two equal rows": (

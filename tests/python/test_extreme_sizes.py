@@ -94,6 +94,7 @@ TOO_LARGE: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
     "cholesky": lambda a, b: lap.cholesky(a),
     "matmul": lambda a, b: lap.matmul(a, a),
     "matmul, vector": lambda a, b: lap.matmul(a, b),
+    "matmul, integers": lambda a, b: lap.matmul(np.broadcast_to(1, a.shape), np.broadcast_to(1, a.shape)),
     "integers": lambda a, b: lap.svdvals(np.broadcast_to(1, a.shape)),
     "swapped bytes": lambda a, b: lap.svdvals(np.broadcast_to(np.array(1, ">f8"), a.shape)),
     "complex": lambda a, b: lap.svdvals(np.broadcast_to(np.complex64(1), a.shape)),
@@ -125,6 +126,14 @@ def test_eight_terabytes_are_refused_at_once(name):
 @pytest.mark.parametrize("full", [True, False])
 def test_sizes_beyond_32_bits_are_refused_at_once(full):
     refuses_quickly(lambda: lap.svd(TALL, full_matrices=full))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+def test_workspaces_beyond_32_bits_are_refused_at_once(dtype):
+    # The matrix itself is far from 2**31 in every extent, but not LAPACK's workspace of 3 n^2 elements and more.
+    a = np.broadcast_to(np.ones((), dtype), (33_000, 33_000))
+    refuses_quickly(lambda: lap.svd(a))
+    refuses_quickly(lambda: lap.eigh(a))
 
 
 def test_too_many_small_matrices_are_refused_at_once():

@@ -186,7 +186,9 @@ impl Plan {
         if self.count < 2 || threads < 2 {
             return 1;
         }
-        if self.count < threads && self.seconds_each > WORTH_LIBRARY_THREADS {
+        // Large matrices that do not come out even leave cores idle in the last round; the library's threads do not.
+        let places = self.count.div_ceil(threads) * threads;
+        if places as f64 > 1.15 * self.count as f64 && self.seconds_each > WORTH_LIBRARY_THREADS {
             return 1;
         }
         let by_work = (self.count as f64 * self.seconds_each / WORTH_A_THREAD) as usize;
@@ -319,6 +321,8 @@ mod tests {
     #[test]
     fn a_few_large_matrices_are_left_to_the_librarys_threads() {
         assert_eq!(plan(3, 0.5).workers(8), 1);
+        assert_eq!(plan(3, 0.5).workers(2), 1);
+        assert_eq!(plan(4, 0.5).workers(2), 2);
         assert_eq!(plan(16, 0.5).workers(8), 8);
     }
 }

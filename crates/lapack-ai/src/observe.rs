@@ -46,8 +46,12 @@ pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut observers = OBSERVERS.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        observers.retain(|(id, _)| *id != self.id);
+        let position = observers.iter().position(|(id, _)| *id == self.id);
+        let removed = position.map(|position| observers.remove(position));
         OBSERVED.store(!observers.is_empty(), Ordering::Relaxed);
+        // An observer's own end may compute, and so come back here.
+        drop(observers);
+        drop(removed);
     }
 }
 

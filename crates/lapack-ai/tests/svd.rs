@@ -91,7 +91,7 @@ fn empty_matrices_have_identities_for_full_factors() {
 
 fn batches<T: Scalar>() {
     let mut random = Random::new(3);
-    for (count, m, n) in [(1, 3, 3), (5, 4, 6), (400, 4, 4), (64, 30, 20)] {
+    for (count, m, n) in [(1, 3, 3), (5, 4, 6), (400, 4, 4), (64, 30, 20), (9, 4, 30)] {
         let data: Vec<T> = random.matrix(count * m, n);
         let k = m.min(n);
         let mut u = vec![T::ZERO; count * m * k];

@@ -72,3 +72,8 @@ pub(crate) fn call_options(
 ) -> PyResult<CallOptions> {
     Ok(CallOptions { check_finite, device: device(operation, gpu, device_name)?, timed: return_report })
 }
+
+/// A flag as Python understands it: NumPy's booleans and numbers count as well.
+pub(crate) fn truth(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.is_truthy()
+}

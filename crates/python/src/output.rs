@@ -34,22 +34,34 @@ impl<'py> Output<'py> {
     #[inline]
     pub(crate) fn matrices<T: Scalar>(
         py: Python<'py>,
+        operation: &'static str,
         batch: &[usize],
         rows: usize,
         cols: usize,
         order: Order,
     ) -> PyResult<Self> {
-        Self::new::<T>(py, batch, &[rows, cols], order)
+        Self::new::<T>(py, operation, batch, &[rows, cols], order)
     }
 
     /// Vectors: of `n` elements each.
     #[inline]
-    pub(crate) fn vectors<T: Scalar>(py: Python<'py>, batch: &[usize], n: usize) -> PyResult<Self> {
-        Self::new::<T>(py, batch, &[n], Order::ColMajor)
+    pub(crate) fn vectors<T: Scalar>(
+        py: Python<'py>,
+        operation: &'static str,
+        batch: &[usize],
+        n: usize,
+    ) -> PyResult<Self> {
+        Self::new::<T>(py, operation, batch, &[n], Order::ColMajor)
     }
 
     #[inline]
-    fn new<T: Scalar>(py: Python<'py>, batch: &[usize], last: &[usize], order: Order) -> PyResult<Self> {
+    fn new<T: Scalar>(
+        py: Python<'py>,
+        operation: &'static str,
+        batch: &[usize],
+        last: &[usize],
+        order: Order,
+    ) -> PyResult<Self> {
         let axes = batch.len() + last.len();
         if axes > MAX_DIMENSIONS {
             return Err(pyo3::exceptions::PyValueError::new_err("more than 64 dimensions"));
@@ -86,7 +98,10 @@ impl<'py> Output<'py> {
                 0,
                 null_mut(),
             );
-            let array = Bound::from_owned_ptr_or_err(py, raw)?;
+            let array = Bound::from_owned_ptr_or_err(py, raw).map_err(|_| {
+                let shape: Vec<usize> = batch.iter().chain(last).copied().collect();
+                too_large(py, operation, &shape, size_of::<T>())
+            })?;
             let data = (*raw.cast::<numpy::npyffi::PyArrayObject>()).fields.data.cast();
             (array, data)
         };
@@ -122,6 +137,19 @@ impl<'py> Output<'py> {
     pub(crate) fn into_array(self) -> Bound<'py, PyAny> {
         self.array
     }
+}
+
+/// The error for an array that the system gives no memory for.
+#[cold]
+pub(crate) fn too_large(py: Python<'_>, operation: &'static str, shape: &[usize], size: usize) -> PyErr {
+    let gigabytes = shape.iter().map(|&extent| extent as f64).product::<f64>() * size as f64 / 1e9;
+    let text = format!("a result of shape {shape:?} needs {gigabytes:.3e} GB, which the system did not give");
+    let mut error = lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text);
+    if operation == "svd" {
+        let fix = "use full_matrices=False, or svdvals, which need less.";
+        error = error.fix(lapack_ai::Applicability::Maybe, fix);
+    }
+    crate::errors::to_python(py, &error)
 }
 
 /// An instance of the named tuple class `class`, made by `tuple` itself: a fifth of the time of calling the class.

@@ -12,7 +12,7 @@ use super::{
     require_square, rough_seconds, workspace_length,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::intake::{self, Part, Swept, Want, is_flipped};
+use crate::intake::{self, Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
@@ -156,7 +156,6 @@ fn run<T: Scalar>(
         work,
         rwork,
         iwork,
-        check: options.call.check_finite,
         timed,
         overwritable: a.overwritable && !flipped,
     };
@@ -211,7 +210,6 @@ struct Job<T: Scalar> {
     work: Slot<T>,
     rwork: Slot<T::Real>,
     iwork: Slot<i64>,
-    check: bool,
     timed: bool,
     overwritable: bool,
 }
@@ -244,16 +242,13 @@ impl<T: Scalar> Job<T> {
             None => (worker.scratch.at(self.copy), n),
         };
         let swept = if std::ptr::eq(address, stored.as_ptr()) {
-            if self.check {
-                intake::inspect(stored, self.part, Want::Finite)
-            } else {
-                Swept { norm1: 0.0, finite: true }
-            }
+            intake::inspect(stored, self.part, Want::Finite)
         } else {
             // SAFETY: V, or the scratch, holds n x n elements.
             unsafe { intake::copy(stored, self.part, address, ld, Want::Finite) }
         };
-        if self.check && !swept.finite {
+        // Whether asked for or not: with NaN or Inf LAPACK prints complaints and returns nonsense.
+        if !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, self.read));
         }
         item.lap(&mut clock, Phase::Intake);

@@ -138,10 +138,12 @@ fn run<T: Scalar>(
     report.routine = "gelsd";
     let in_place = works_in_place(library, a, false) && a.view.count() == count;
     let key = ((Routine::Gelsd as u16) << 4 | T::DTYPE as u16, 0, m, n, nrhs);
-    let lengths = remembered_query(key, || query::<T>(library, m, n, nrhs))?;
+    let lengths = remembered_query(key, || query::<T>(library, m, n, nrhs.max(1)))?;
     let mut need = Need::default();
     let copy = if in_place { need.add(0) } else { need.add2(m, n) };
-    let rhs = need.add2(m.max(n), nrhs);
+    // LAPACK wants a right-hand side even where only rank and singular values are asked for.
+    let solved = nrhs.max(1);
+    let rhs = need.add2(m.max(n), solved);
     let (work, rwork, iwork) = (need.add(lengths[0]), need.add(lengths[1]), need.add(lengths[2]));
     let rcond = options.rcond.unwrap_or(T::Real::EPSILON * m.max(n) as f64);
     let job = Job { m, n, nrhs, rcond, in_place, lengths, copy, rhs, work, rwork, iwork, timed };
@@ -164,7 +166,7 @@ fn run<T: Scalar>(
 #[cold]
 fn query<T: Scalar>(library: &Library, m: usize, n: usize, nrhs: usize) -> Result<[usize; 3]> {
     library.check_sizes(OPERATION, &[m, n, nrhs])?;
-    if m.min(n) == 0 || nrhs == 0 {
+    if m.min(n) == 0 {
         return Ok([1, 1, 1]);
     }
     let (mut work, mut rwork, mut iwork) = (T::ONE, T::Real::ONE, 1_i64);
@@ -229,7 +231,11 @@ impl<T: Scalar> Job<T> {
         let (mut x, mut residuals, mut s) =
             unsafe { (out.x.matrix(index), out.residuals.matrix(index), out.s.matrix(index)) };
         let mut rank = 0;
-        if k > 0 && nrhs > 0 {
+        if k > 0 {
+            for row in 0..if nrhs == 0 { m } else { 0 } {
+                // SAFETY: there is room for one right-hand side at least.
+                unsafe { *rhs.add(row) = T::ZERO };
+            }
             let (work, rwork, iwork) =
                 (worker.scratch.at(self.work), worker.scratch.at(self.rwork), worker.scratch.at(self.iwork));
             let rcond = T::Real::from_f64(self.rcond);
@@ -238,7 +244,7 @@ impl<T: Scalar> Job<T> {
                 worker.library.gelsd(
                     m,
                     n,
-                    nrhs,
+                    nrhs.max(1),
                     address,
                     lda,
                     rhs,
@@ -272,7 +278,7 @@ impl<T: Scalar> Job<T> {
             }
             residuals.set(column, 0, T::Real::from_f64(if rank < n && m > 0 { f64::NAN } else { squares }));
         }
-        if k > 0 && nrhs > 0 {
+        if k > 0 {
             let (largest, smallest): (f64, f64) = (s.as_view().get(0, 0).into(), s.as_view().get(k - 1, 0).into());
             let rcond = if largest > 0.0 { smallest / largest } else { 0.0 };
             item.rcond = Some((rcond, RcondSource::SingularValues));

@@ -14,7 +14,7 @@
 //! Where it finds a pivot below the rounding level, partial pivoting decides whether the matrix is singular.
 //!
 //! A row-major A is factorised as its transpose, and the transposed system solved. How well A is conditioned is known
-//! after every solve; see [`crate::conditioning`].
+//! after every solve; `conditioning.rs` says how.
 
 use super::{
     CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds,

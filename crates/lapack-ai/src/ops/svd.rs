@@ -62,8 +62,7 @@ pub struct Svd<T: Scalar> {
 /// Where [`svd_into`] writes.
 #[derive(Debug)]
 pub struct SvdOut<'a, T: Scalar> {
-    /// U and V^H as [`Vectors`] says; `None` exactly for [`Vectors::None`]. Row-major if A is row-major or strided,
-    /// column-major if A is column-major.
+    /// U and V^H as [`Vectors`] says; `None` exactly for [`Vectors::None`]. In the order that [`output_is_row_major`] says.
     pub vectors: Option<(BatchViewMut<'a, T>, BatchViewMut<'a, T>)>,
     /// k x 1 each.
     pub s: BatchViewMut<'a, T::Real>,
@@ -95,7 +94,7 @@ pub fn svd<T: Scalar>(a: MatrixView<'_, T>, options: SvdOptions) -> Result<Svd<T
         Vectors::Thin => (k, k),
         Vectors::Full => (m, n),
     };
-    let zeros = if is_flipped(a.layout()) { Matrix::zeros_row_major } else { Matrix::zeros };
+    let zeros = if output_is_row_major(&a.into(), false) { Matrix::zeros_row_major } else { Matrix::zeros };
     let mut u = zeros(m, u_cols);
     let mut vh = zeros(vh_rows, n);
     let mut s = Matrix::zeros(k, 1);
@@ -146,7 +145,7 @@ fn run<T: Scalar>(
         }
         return Ok(());
     }
-    let flipped = is_flipped(a.view.layout());
+    let flipped = output_is_row_major(&a.view, a.overwritable);
     let in_place = works_in_place(library, a, flipped);
     let sizes = Sizes::<T>::new(library, if flipped { (n, m) } else { (m, n) }, options.vectors, in_place)?;
     if !in_place {
@@ -342,12 +341,14 @@ impl<T: Scalar> Job<T> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let stored = if self.flipped { a.transposed() } else { a };
+        let look = self.check || self.drivers.first == Driver::Gesvd;
         // SAFETY: the scratch has room for the copy; each matrix of the output is taken once, by this call.
-        let (address, lda, swept) = unsafe {
-            take_in(stored, Part::Full, self.in_place, self.check, Want::Finite, worker.scratch.at(self.sizes.a))
-        };
+        let (address, lda, swept) =
+            unsafe { take_in(stored, Part::Full, self.in_place, look, Want::Finite, worker.scratch.at(self.sizes.a)) };
         item.lap(&mut clock, Phase::Intake);
-        if self.check && !swept.finite {
+        // Without the check only NaN and Inf that nobody looked for pass. xGESVD prints complaints about them, so what the
+        // copy has seen, or is quickly seen, counts in any case.
+        if !swept.finite {
             return Err(non_finite(OPERATION, Argument::at(0, "a"), a, Part::Full));
         }
         // SAFETY: as above.
@@ -443,7 +444,7 @@ impl<T: Scalar> Factors<T> {
     #[inline]
     fn new((u, vh): (MatrixViewMut<'_, T>, MatrixViewMut<'_, T>), flipped: bool) -> Self {
         let (mut left, mut right) = if flipped { (vh.transposed(), u.transposed()) } else { (u, vh) };
-        let order = "u and vh have the order of a (row-major for strided a)";
+        let order = "u and vh have the order that `output_is_row_major` says";
         let (ldu, ldvt) = (left.col_major_lda().expect(order), right.col_major_lda().expect(order));
         Self { u: left.as_mut_ptr(), ldu, vt: right.as_mut_ptr(), ldvt }
     }
@@ -459,7 +460,12 @@ fn fallback_warning<T: Scalar>(drivers: Drivers, matrices: &[usize], info: i64, 
         .with_failed(matrices.to_vec())
 }
 
-/// The layout [`svd_into`] asks of its outputs for an input `a`: row-major or not.
-pub fn output_is_row_major<T: Scalar>(a: &BatchView<'_, T>) -> bool {
-    is_flipped(a.layout())
+/// The order that [`svd_into`] asks of its outputs for an input `a`: row-major or not. It is the order in which LAPACK sees
+/// A: as it lies; but a copy of a tall or wide matrix is made such that LAPACK sees it tall, since it begins with the QR
+/// factorisation then, which is faster than the LQ factorisation of the wide one.
+pub fn output_is_row_major<T: Scalar>(a: &BatchView<'_, T>, overwritable: bool) -> bool {
+    let (m, n) = (a.rows(), a.cols());
+    // MNTHR of LAPACK's ILAENV: from this ratio on xGESDD factorises first.
+    let factorises_first = m.min(n) > 1 && m.max(n) >= m.min(n) * 11 / 6;
+    if factorises_first && !overwritable { m < n } else { is_flipped(a.layout()) }
 }

@@ -2,7 +2,7 @@ use super::svd::writable;
 use super::{require_matrix, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::call_options;
+use crate::options::{call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::{CallOptions, Layout, Operand, Scalar, cholesky_into};
@@ -41,12 +41,12 @@ use pyo3::prelude::*;
 pub(crate) fn cholesky<'py>(
     py: Python<'py>,
     a: &Bound<'py, PyAny>,
-    upper: bool,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] upper: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("cholesky", check_finite, gpu, device, return_report)?;
     let input = Input::new(a, "cholesky", "a")?;
@@ -73,7 +73,7 @@ fn run<'py, T: Scalar>(
             enter_lapack(py, flops, || cholesky_into(Operand::overwritable(&mut a), &mut factor, upper, call));
         return finish(py, outcome, &[input], call.timed, || Ok(input.object().clone()));
     }
-    let output = Output::matrices::<T>(py, a.batch_shape(), a.rows(), a.cols(), order)?;
+    let output = Output::matrices::<T>(py, "cholesky", a.batch_shape(), a.rows(), a.cols(), order)?;
     let mut factor = output.view();
     let outcome = enter_lapack(py, flops, || cholesky_into(a.into(), &mut factor, upper, call));
     finish(py, outcome, &[input], call.timed, || Ok(output.into_array()))

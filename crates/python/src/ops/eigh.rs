@@ -2,7 +2,7 @@ use super::svd::writable;
 use super::{require_matrix, result_class, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::{bad, call_options};
+use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::{EighOptions, EighOut, Operand, Scalar, eigh_into};
@@ -42,11 +42,11 @@ pub(crate) fn eigh<'py>(
     a: &Bound<'py, PyAny>,
     UPLO: &str,
     lower: Option<bool>,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let lower = triangle(UPLO, lower)?;
     let call = call_options("eigh", check_finite, gpu, device, return_report)?;
@@ -69,11 +69,11 @@ pub(crate) fn eigvalsh<'py>(
     a: &Bound<'py, PyAny>,
     UPLO: &str,
     lower: Option<bool>,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let lower = triangle(UPLO, lower)?;
     let call = call_options("eigh", check_finite, gpu, device, return_report)?;
@@ -98,11 +98,11 @@ fn run<'py, T: Scalar>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let a = input.matrices::<T>();
     let (n, batch) = (a.rows(), a.batch_shape());
-    let w = Output::vectors::<T::Real>(py, batch, n)?;
+    let w = Output::vectors::<T::Real>(py, "eigh", batch, n)?;
     let overwrite = input.may_overwrite(overwrite_a);
     let reuse = overwrite && a.count() == 1 && a.matrix(0).col_major_lda().is_some();
     let v = (options.vectors && !reuse)
-        .then(|| Output::matrices::<T>(py, batch, n, a.cols(), Order::ColMajor))
+        .then(|| Output::matrices::<T>(py, "eigh", batch, n, a.cols(), Order::ColMajor))
         .transpose()?;
     let eigenvectors = match (&v, options.vectors) {
         (Some(v), _) => Some(v.view()),

@@ -2,8 +2,8 @@ use super::svd::writable;
 use super::{bad_rhs, broadcast, require_matrix, result_class, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::call_options;
-use crate::output::{Order, Output, named_tuple};
+use crate::options::{call_options, truth};
+use crate::output::{Order, Output, named_tuple, too_large};
 use crate::report::finish;
 use lapack_ai::{LstsqOptions, LstsqOut, Operand, Scalar, lstsq_into};
 use pyo3::prelude::*;
@@ -47,11 +47,11 @@ pub(crate) fn lstsq<'py>(
     a: &Bound<'py, PyAny>,
     b: &Bound<'py, PyAny>,
     rcond: Option<f64>,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("lstsq", check_finite, gpu, device, return_report)?;
     let (a, b) = (Input::new(a, "lstsq", "a")?, Input::new(b, "lstsq", "b")?);
@@ -78,16 +78,18 @@ fn run<'py, T: Scalar>(
         let text = format!("a is {m} x {n}, so b needs {m} rows, not {}", b.rows());
         return Err(bad_rhs(py, "lstsq", text, rhs_advice(a_input.shape(), b_input.shape())));
     }
-    let batch = broadcast(py, "lstsq", a.batch_shape(), b.batch_shape())?;
+    let batch = broadcast(py, "lstsq", ["a", "b"], a.batch_shape(), b.batch_shape())?;
     let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };
     let x = if one_vector {
-        Output::vectors::<T>(py, &batch, n)?
+        Output::vectors::<T>(py, "lstsq", &batch, n)?
     } else {
-        Output::matrices::<T>(py, &batch, n, nrhs, Order::ColMajor)?
+        Output::matrices::<T>(py, "lstsq", &batch, n, nrhs, Order::ColMajor)?
     };
-    let residuals = Output::vectors::<T::Real>(py, &batch, nrhs)?;
-    let s = Output::vectors::<T::Real>(py, &batch, m.min(n))?;
-    let rank: Vec<AtomicUsize> = (0..b.count()).map(|_| AtomicUsize::new(0)).collect();
+    let residuals = Output::vectors::<T::Real>(py, "lstsq", &batch, nrhs)?;
+    let s = Output::vectors::<T::Real>(py, "lstsq", &batch, m.min(n))?;
+    let mut rank: Vec<AtomicUsize> = Vec::new();
+    rank.try_reserve_exact(b.count()).map_err(|_| too_large(py, "lstsq", &batch, size_of::<usize>()))?;
+    rank.resize_with(b.count(), AtomicUsize::default);
     let mut out = LstsqOut { x: x.view(), residuals: residuals.view(), s: s.view(), rank: &rank };
     let flops = 8.0 * (m.max(n) * m.min(n) * m.min(n) * b.count()) as f64 + 1e5;
     let outcome = if a_input.may_overwrite(overwrite_a) {
@@ -102,7 +104,7 @@ fn run<'py, T: Scalar>(
         let all_full = ranks.iter().all(|&rank| rank == n) && m > n;
         let (residuals, rank) = if batch.is_empty() {
             // NumPy: an empty array where residuals say nothing.
-            let residuals = if all_full { residuals } else { Output::vectors::<T::Real>(py, &[], 0)? };
+            let residuals = if all_full { residuals } else { Output::vectors::<T::Real>(py, "lstsq", &[], 0)? };
             (residuals, ranks[0].into_pyobject(py)?.into_any())
         } else {
             let ranks = ranks.iter().map(|&rank| rank as i64).collect();

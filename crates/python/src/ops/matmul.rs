@@ -2,7 +2,7 @@ use super::{broadcast, unify, with_scalar};
 use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
 use crate::input::{Input, is_readable};
-use crate::options::call_options;
+use crate::options::{call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::dispatch::decide;
@@ -38,7 +38,7 @@ pub(crate) fn matmul<'py>(
     x2: &Bound<'py, PyAny>,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("matmul", true, gpu, device, return_report)?;
     if let Some(product) = exact_product(py, x1, x2)? {
@@ -96,9 +96,9 @@ fn run<'py, T: Scalar>(
     let (a_vector, b_vector) = (a_input.shape().len() == 1, b_input.shape().len() == 1);
     let a = if a_vector { a_input.vector::<T>(true) } else { a_input.matrices::<T>() };
     let b = if b_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
-    let batch = broadcast(py, "matmul", a.batch_shape(), b.batch_shape())?;
+    let batch = broadcast(py, "matmul", ["x1", "x2"], a.batch_shape(), b.batch_shape())?;
     let (m, n) = (a.rows(), b.cols());
-    let output = Output::matrices::<T>(py, &batch, m, n, Order::RowMajor)?;
+    let output = Output::matrices::<T>(py, "matmul", &batch, m, n, Order::RowMajor)?;
     let mut c = output.view();
     let flops = 2.0 * (m * n * a.cols() * batch.iter().product::<usize>()) as f64;
     let outcome = enter_lapack(py, flops, || matmul_into(&a, &b, &mut c, call));

@@ -61,7 +61,13 @@ pub(crate) fn unify<'py>(a: Input<'py>, b: Input<'py>) -> PyResult<(Input<'py>, 
 
 /// NumPy's broadcasting of leading dimensions.
 #[inline]
-pub(crate) fn broadcast(py: Python<'_>, operation: &'static str, a: &[usize], b: &[usize]) -> PyResult<Vec<usize>> {
+pub(crate) fn broadcast(
+    py: Python<'_>,
+    operation: &'static str,
+    names: [&'static str; 2],
+    a: &[usize],
+    b: &[usize],
+) -> PyResult<Vec<usize>> {
     if a == b {
         return Ok(a.to_vec());
     }
@@ -72,8 +78,9 @@ pub(crate) fn broadcast(py: Python<'_>, operation: &'static str, a: &[usize], b:
             (1, other) | (other, 1) => Ok(other),
             (same, other) if same == other => Ok(same),
             _ => {
-                let text = format!("the leading dimensions {a:?} of a and {b:?} of b do not fit together");
-                Err(to_python(py, &Error::text(Code::ShapeMismatch, operation, text).argument(Argument::at(1, "b"))))
+                let [first, second] = names;
+                let text = format!("the leading dimensions {a:?} of {first} and {b:?} of {second} do not fit together");
+                Err(to_python(py, &Error::text(Code::ShapeMismatch, operation, text).argument(Argument::at(1, second))))
             }
         })
         .collect()

@@ -1,7 +1,7 @@
 use super::{require_matrix, result_class, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::{bad, call_options};
+use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::ops::qr::output_shapes;
@@ -40,11 +40,11 @@ pub(crate) fn qr<'py>(
     py: Python<'py>,
     a: &Bound<'py, PyAny>,
     mode: &str,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let _ = overwrite_a;
     let mode = match mode {
@@ -71,13 +71,13 @@ fn run<'py, T: Scalar>(
     let (q_shape, (r_rows, r_cols)) = output_shapes(m, n, mode);
     // NumPy's raw form is the transpose of LAPACK's: the same memory, read by rows.
     let r = if mode == QrMode::Raw {
-        Output::matrices::<T>(py, batch, r_cols, r_rows, Order::RowMajor)?
+        Output::matrices::<T>(py, "qr", batch, r_cols, r_rows, Order::RowMajor)?
     } else {
-        Output::matrices::<T>(py, batch, r_rows, r_cols, Order::ColMajor)?
+        Output::matrices::<T>(py, "qr", batch, r_rows, r_cols, Order::ColMajor)?
     };
     let q = match (mode, q_shape) {
-        (QrMode::Raw, Some((k, _))) => Some(Output::vectors::<T>(py, batch, k)?),
-        (_, Some((rows, cols))) => Some(Output::matrices::<T>(py, batch, rows, cols, Order::ColMajor)?),
+        (QrMode::Raw, Some((k, _))) => Some(Output::vectors::<T>(py, "qr", batch, k)?),
+        (_, Some((rows, cols))) => Some(Output::matrices::<T>(py, "qr", batch, rows, cols, Order::ColMajor)?),
         (_, None) => None,
     };
     let r_view = if mode == QrMode::Raw { r.view().transposed() } else { r.view() };

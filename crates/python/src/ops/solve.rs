@@ -2,7 +2,7 @@ use super::svd::writable;
 use super::{bad_rhs, broadcast, require_matrix, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::{bad, call_options};
+use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::{BatchView, BatchViewMut, Operand, Scalar, SolveOptions, Structure, solve_into};
@@ -58,13 +58,13 @@ pub(crate) fn solve<'py>(
     a: &Bound<'py, PyAny>,
     b: &Bound<'py, PyAny>,
     assume_a: Option<&str>,
-    lower: bool,
-    overwrite_a: bool,
-    overwrite_b: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] lower: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] overwrite_b: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let structure = assume_a.map_or(Ok(Structure::General), structure)?;
     let call = call_options("solve", check_finite, gpu, device, return_report)?;
@@ -113,17 +113,17 @@ fn run<'py, T: Scalar>(
         let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
         return Err(bad_rhs(py, "solve", text, rhs_advice(a_input.shape(), b_input.shape())));
     }
-    let batch = broadcast(py, "solve", a.batch_shape(), b.batch_shape())?;
+    let batch = broadcast(py, "solve", ["a", "b"], a.batch_shape(), b.batch_shape())?;
     let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };
     let flops = (a.rows() * a.rows() * (a.rows() + 2 * b.cols()) * b.count()) as f64;
 
-    let reuse_b = b_input.may_overwrite(overwrite_b) && b.count() <= 1 && in_lapack_order(&b) && a.rows() == a.cols();
+    let reuse_b = b_input.may_overwrite(overwrite_b) && batch.is_empty() && in_lapack_order(&b) && a.rows() == a.cols();
     let output = if reuse_b {
         None
     } else if one_vector {
-        Some(Output::vectors::<T>(py, &batch, b.rows())?)
+        Some(Output::vectors::<T>(py, "solve", &batch, b.rows())?)
     } else {
-        Some(Output::matrices::<T>(py, &batch, b.rows(), b.cols(), Order::ColMajor)?)
+        Some(Output::matrices::<T>(py, "solve", &batch, b.rows(), b.cols(), Order::ColMajor)?)
     };
     let mut x: BatchViewMut<'_, T> = match &output {
         Some(output) => output.view(),

@@ -2,11 +2,12 @@ use super::{require_matrix, result_class, with_scalar};
 use crate::errors::helper;
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::{bad, call_options};
+use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
+use lapack_ai::ops::svd::output_is_row_major;
 use lapack_ai::{
-    BatchView, BatchViewMut, CallOptions, Layout, MatrixViewMut, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into,
+    BatchView, BatchViewMut, CallOptions, MatrixViewMut, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -55,15 +56,15 @@ use pyo3::types::PyTuple;
 pub(crate) fn svd<'py>(
     py: Python<'py>,
     a: &Bound<'py, PyAny>,
-    full_matrices: bool,
-    compute_uv: bool,
-    hermitian: bool,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] full_matrices: bool,
+    #[pyo3(from_py_with = truth)] compute_uv: bool,
+    #[pyo3(from_py_with = truth)] hermitian: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     lapack_driver: Option<&str>,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     if !matches!(lapack_driver, None | Some("gesdd")) {
         return Err(bad("svd", "lapack_driver must be None or 'gesdd'; the driver is chosen by size"));
@@ -93,11 +94,11 @@ pub(crate) fn svd<'py>(
 pub(crate) fn svdvals<'py>(
     py: Python<'py>,
     x: &Bound<'py, PyAny>,
-    overwrite_a: bool,
-    check_finite: bool,
+    #[pyo3(from_py_with = truth)] overwrite_a: bool,
+    #[pyo3(from_py_with = truth)] check_finite: bool,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
-    return_report: bool,
+    #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("svd", check_finite, gpu, device, return_report)?;
     let input = Input::new(x, "svd", "x")?;
@@ -130,21 +131,21 @@ fn run<'py, T: Scalar>(
     let a = input.matrices::<T>();
     let (m, n, count) = (a.rows(), a.cols(), a.count());
     let k = m.min(n);
-    let row_major = !matches!(a.layout(), Layout::ColMajor { .. });
-    let order = if row_major { Order::RowMajor } else { Order::ColMajor };
+    let overwrite = input.may_overwrite(overwrite_a);
+    let order = if output_is_row_major(&a, overwrite) { Order::RowMajor } else { Order::ColMajor };
     let batch = a.batch_shape();
-    let s = Output::vectors::<T::Real>(py, batch, k)?;
+    let s = Output::vectors::<T::Real>(py, "svd", batch, k)?;
     let (u_cols, vh_rows) = if vectors == Vectors::Full { (m, n) } else { (k, k) };
     let factors = if vectors == Vectors::None {
         None
     } else {
-        let u = Output::matrices::<T>(py, batch, m, u_cols, order)?;
-        Some((u, Output::matrices::<T>(py, batch, vh_rows, n, order)?))
+        let u = Output::matrices::<T>(py, "svd", batch, m, u_cols, order)?;
+        Some((u, Output::matrices::<T>(py, "svd", batch, vh_rows, n, order)?))
     };
     let out = SvdOut { vectors: factors.as_ref().map(|(u, vh)| (u.view(), vh.view())), s: s.view() };
     let flops = 20.0 * (m.max(n) * k * k * count) as f64;
     let options = SvdOptions { vectors, call };
-    let outcome = if input.may_overwrite(overwrite_a) {
+    let outcome = if overwrite {
         // SAFETY: allowed just above.
         let mut a = unsafe { writable(&a) };
         enter_lapack(py, flops, || svd_into(Operand::overwritable(&mut a), out, options))
