@@ -73,6 +73,10 @@ pub(crate) unsafe fn copy<T: Scalar>(
     want: Want,
 ) -> Swept {
     let (rows, cols) = (source.rows(), source.cols());
+    if rows <= TINY && cols <= TINY && part == Part::Full {
+        // SAFETY: this function's own promise.
+        return conclude(source, part, unsafe { copy_tiny(source, target, ld) });
+    }
     let mut tally = Tally::new(want);
     if source.row_stride() == 1 {
         for j in 0..cols {
@@ -136,6 +140,35 @@ fn conclude_slowly<T: Scalar>(source: MatrixView<'_, T>, part: Part) -> Swept {
     let finite = first_non_finite(source, part).is_none();
     let largest = if T::Real::EPSILON > 1e-10 { f64::from(f32::MAX) } else { f64::MAX };
     Swept { norm1: if finite { largest } else { f64::NAN }, finite }
+}
+
+/// Up to this order a plain double loop is quicker than anything cleverer.
+const TINY: usize = 8;
+
+/// # Safety
+/// As for [`copy`].
+#[inline(always)]
+unsafe fn copy_tiny<T: Scalar>(source: MatrixView<'_, T>, target: *mut T, ld: usize) -> f64 {
+    let (row_stride, col_stride) = (source.row_stride(), source.col_stride());
+    let mut norm1 = 0.0;
+    let (mut from, mut to) = (source.as_ptr(), target);
+    for _ in 0..source.cols() {
+        let mut element = from;
+        let mut sum = T::Real::ZERO;
+        for i in 0..source.rows() {
+            // SAFETY: the strides step through the elements of the source, and the target has `ld` for each column.
+            unsafe {
+                let value = *element;
+                *to.add(i) = value;
+                sum = sum.add(value.abs1());
+            }
+            element = element.wrapping_offset(row_stride);
+        }
+        norm1 = larger(norm1, sum.into());
+        from = from.wrapping_offset(col_stride);
+        to = to.wrapping_add(ld);
+    }
+    norm1
 }
 
 #[inline(always)]

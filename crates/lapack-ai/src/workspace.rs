@@ -1,22 +1,28 @@
 //! Scratch memory: working copies and LAPACK workspaces, one allocation a call and none for repeated small calls.
 //!
 //! An operation adds up what it needs in a [`Need`], takes one [`Scratch`] of that size, and asks it for the address of
-//! each part. A scratch below [`KEEP`] bytes goes back to its thread when it is dropped; a large one is aligned to huge
-//! pages, so that a working copy of 32 MB costs 16 page faults instead of 8192.
+//! each part. A scratch below [`KEEP`] bytes goes back to its thread when it is dropped. One large one is kept for the
+//! process, with its pages marked as free for the system to take: fresh pages have to be cleared, which is a tenth of the
+//! time of an SVD of order 2000. Large ones are aligned to huge pages, to have few of them.
 
 use lapack_ai_core::{Code, Error, Result};
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Mutex;
 
 /// Every part starts on a cache line, which is also the widest vector.
 const ALIGN: usize = 64;
 /// Scratch up to this size is kept for the thread's next call.
 const KEEP: usize = 1 << 20;
+/// The largest scratch that is kept for the process.
+const KEEP_LARGE: usize = 512 << 20;
 /// From this size on, memory is aligned to and advised for huge pages.
 const HUGE: usize = 4 << 20;
 const HUGE_PAGE: usize = 2 << 20;
+/// A multiple of every system's page size.
+const PAGE: usize = 64 << 10;
 
 /// A part of a scratch to come.
 #[derive(Debug)]
@@ -60,7 +66,12 @@ impl Need {
     /// `LAP-E033` with the number of bytes.
     #[inline]
     pub(crate) fn take(self, operation: &'static str) -> Result<Scratch> {
-        if let Some(block) = KEPT.try_with(|kept| kept.take(self.bytes)).ok().flatten() {
+        let kept = if self.bytes <= KEEP {
+            KEPT.try_with(|kept| kept.take(self.bytes)).ok().flatten()
+        } else {
+            take_large(self.bytes)
+        };
+        if let Some(block) = kept {
             return Ok(Scratch { block });
         }
         match Block::allocate(self.bytes) {
@@ -83,9 +94,16 @@ struct Block {
     capacity: usize,
 }
 
+// SAFETY: a block is memory of its own, held by one owner at a time.
+unsafe impl Send for Block {}
+
 impl Block {
     fn layout(capacity: usize) -> Option<Layout> {
-        let align = if capacity >= HUGE { HUGE_PAGE } else { ALIGN };
+        let align = match capacity {
+            HUGE.. => HUGE_PAGE,
+            KEEP.. => PAGE,
+            _ => ALIGN,
+        };
         Layout::from_size_align(capacity, align).ok()
     }
 
@@ -100,6 +118,20 @@ impl Block {
             unsafe { libc::madvise(base.as_ptr().cast(), capacity, libc::MADV_HUGEPAGE) };
         }
         Some(Self { base, capacity })
+    }
+
+    /// Lets the system take the pages when it needs them, and leaves them in place until then. False where a system has no
+    /// such offer: the memory is better given back.
+    fn offer(self) -> bool {
+        #[cfg(target_os = "linux")]
+        // SAFETY: whole pages inside the block, whose contents nobody needs any more.
+        let offered = unsafe {
+            let inside = self.capacity / PAGE * PAGE;
+            libc::madvise(self.base.as_ptr().cast(), inside, libc::MADV_FREE) == 0
+        };
+        #[cfg(not(target_os = "linux"))]
+        let offered = false;
+        offered
     }
 
     #[cold]
@@ -148,6 +180,27 @@ thread_local! {
     static KEPT: Kept = const { Kept(Cell::new(None)) };
 }
 
+/// The large block that the process keeps. Only ever tried, never waited for: a thread that held it when the process was
+/// forked does not exist in the child.
+static LARGE: Mutex<Option<Block>> = Mutex::new(None);
+
+#[cold]
+fn take_large(bytes: usize) -> Option<Block> {
+    let mut large = LARGE.try_lock().ok()?;
+    let fits = large.is_some_and(|block| block.capacity >= bytes);
+    if fits { large.take() } else { None }
+}
+
+/// Keeps the larger of two large blocks and returns the other.
+#[cold]
+fn keep_large(block: Block) -> Option<Block> {
+    let Ok(mut large) = LARGE.try_lock() else { return Some(block) };
+    if block.capacity > KEEP_LARGE || large.is_some_and(|kept| kept.capacity >= block.capacity) || !block.offer() {
+        return Some(block);
+    }
+    large.replace(block)
+}
+
 /// Uninitialised memory that holds the parts of a [`Need`].
 #[derive(Debug)]
 pub(crate) struct Scratch {
@@ -171,7 +224,7 @@ impl Drop for Scratch {
             // At the end of a thread there may be nothing left to keep it in.
             KEPT.try_with(|kept| kept.keep(block)).unwrap_or(Some(block))
         } else {
-            Some(block)
+            keep_large(block)
         };
         if let Some(unused) = unused {
             unused.free();
@@ -199,6 +252,20 @@ mod tests {
         let slot = need.add::<f64>(100);
         let first = need.take("test").unwrap().at(slot);
         assert_eq!(need.take("test").unwrap().at(slot), first);
+    }
+
+    #[test]
+    fn a_large_scratch_is_kept_for_the_process_and_one_beyond_the_limit_is_not() {
+        let mut need = Need::default();
+        let slot = need.add::<u8>(40 << 20);
+        let first = need.take("test").unwrap().at(slot);
+        if cfg!(target_os = "linux") {
+            assert_eq!(need.take("test").unwrap().at(slot), first);
+        }
+        let mut beyond = Need::default();
+        beyond.add::<u8>(KEEP_LARGE + 1);
+        drop(beyond.take("test").unwrap());
+        assert!(LARGE.lock().unwrap().is_none_or(|kept| kept.capacity <= KEEP_LARGE));
     }
 
     #[test]
