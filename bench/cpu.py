@@ -2,14 +2,15 @@
 
 Usage: python bench/cpu.py [latency] [batches] [large] [overhead]      (all by default)
 
-Only ratios taken in one run mean anything on a shared machine. Contestants take turns, the ratio is formed round by round
-and its median quoted. Libraries with thread pools of their own disturb each other when they take turns inside one process
-(idle threads spin for a while), so the large matrices are measured in a process for each contestant and round. SciPy and
-lapack_py use the same LAPACK file there, the one in SciPy's wheel.
+Only ratios taken in one run mean anything on a shared machine. Contestants take turns, the ratio is formed round by
+round and its median quoted. Libraries with thread pools of their own disturb each other when they take turns inside one
+process (idle threads spin for a while), so the large matrices are measured in a process for each contestant and round.
+SciPy and lapack_py use the same LAPACK file there, the one in SciPy's wheel.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -32,8 +33,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def machine() -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
-    flags = Path("/proc/cpuinfo").read_text()
+    file = Path("/proc/cpuinfo")
+    flags = file.read_text() if file.exists() else ""
+    model = next((line.split(":")[1].strip() for line in flags.splitlines() if "model name" in line), "")
     return {
         "processor": model or platform.processor(),
         "avx512": "avx512f" in flags,
@@ -61,7 +63,9 @@ def timed(call: Callable[[], object], number: int) -> float:
     return (time.perf_counter() - start) / number
 
 
-def in_turns(ours: Callable[[], object], theirs: Callable[[], object], number: int, rounds: int) -> tuple[float, float, float]:
+def in_turns(
+    ours: Callable[[], object], theirs: Callable[[], object], number: int, rounds: int
+) -> tuple[float, float, float]:
     """Median times of both, and the median over rounds of ours / theirs."""
     timed(ours, max(1, number // 10))
     timed(theirs, max(1, number // 10))
@@ -95,16 +99,25 @@ def latency() -> None:
         }
         for operation, (ours, theirs) in contests.items():
             t_ours, t_theirs, ratio = in_turns(ours, theirs, 5000, 15)
-            rows.append({"operation": operation, "n": n, "us": t_ours * 1e6, "numpy_us": t_theirs * 1e6, "ratio": ratio})
+            row = {"operation": operation, "n": n, "us": t_ours * 1e6, "numpy_us": t_theirs * 1e6, "ratio": ratio}
+            rows.append(row)
             print(f"  {operation:9s} {n:3d}  {t_ours * 1e6:8.2f} {t_theirs * 1e6:8.2f}  {ratio:.3f}")
-    write("latency", rows, "one float64 matrix, C order, microseconds a call; ratio = ours / NumPy's, median over rounds")
+    write(
+        "latency", rows, "one float64 matrix, C order, microseconds a call; ratio = ours / NumPy's, median over rounds"
+    )
 
 
 def batches() -> None:
     print("batches, milliseconds (ours, NumPy's, NumPy's / ours)")
     random = np.random.default_rng(2)
     rows = []
-    cases = [("svd", 100_000, 4), ("solve", 100_000, 4), ("eigh", 20_000, 16), ("cholesky", 100_000, 4), ("qr", 50_000, 4)]
+    cases = [
+        ("svd", 100_000, 4),
+        ("solve", 100_000, 4),
+        ("eigh", 20_000, 16),
+        ("cholesky", 100_000, 4),
+        ("qr", 50_000, 4),
+    ]
     for operation, count, n in cases:
         a = random.standard_normal((count, n, n))
         b = random.standard_normal((count, n, 1))
@@ -113,8 +126,8 @@ def batches() -> None:
         if operation == "cholesky":
             a = a @ a.transpose(0, 2, 1) + n * np.eye(n)
         arguments = (a, b) if operation == "solve" else (a,)
-        ours = lambda f=getattr(lap, operation), arguments=arguments: f(*arguments)  # noqa: E731
-        theirs = lambda f=getattr(np.linalg, operation), arguments=arguments: f(*arguments)  # noqa: E731
+        ours = functools.partial(getattr(lap, operation), *arguments)
+        theirs = functools.partial(getattr(np.linalg, operation), *arguments)
         result = ours()
         if operation == "svd":
             error = residual(a, (result.U * result.S[:, None, :]) @ result.Vh)
@@ -122,20 +135,28 @@ def batches() -> None:
             scale = np.abs(a).sum(1).max(1) * np.abs(result).sum(1).max(1) * n * np.finfo(float).eps
             error = float((np.abs(a @ result - b).sum(1).max(1) / scale).max())
         elif operation == "eigh":
-            error = residual(a, (result.eigenvectors * result.eigenvalues[:, None, :]) @ result.eigenvectors.transpose(0, 2, 1))
+            w, v = result
+            error = residual(a, (v * w[:, None, :]) @ v.transpose(0, 2, 1))
         elif operation == "cholesky":
             error = residual(a, result @ result.transpose(0, 2, 1))
         else:
             error = residual(a, result.Q @ result.R)
-        t_ours, t_theirs, ratio = in_turns(ours, theirs, 1, 15)
+        t_ours, t_theirs, ratio = in_turns(ours, theirs, 1, 31)
         row = {"operation": operation, "count": count, "n": n, "ms": t_ours * 1e3, "numpy_ms": t_theirs * 1e3}
         rows.append({**row, "speedup": 1 / ratio, "residual_n_eps": error})
-        print(f"  {operation:9s} ({count}, {n}, {n})  {t_ours * 1e3:8.1f} {t_theirs * 1e3:8.1f}  {1 / ratio:.2f}x  residual {error:.1f} n eps")
+        shown = f"{t_ours * 1e3:8.1f} {t_theirs * 1e3:8.1f}  {1 / ratio:.2f}x  residual {error:.1f} n eps"
+        print(f"  {operation:9s} ({count}, {n}, {n})  {shown}")
     write("batches", rows, "float64, C order; speedup = NumPy's time / ours, median over rounds")
 
 
 CONTESTANTS = {
-    "ours": {"solve": "lap.solve(a, b)", "cholesky": "lap.cholesky(p)", "qr": "lap.qr(a)", "eigh": "lap.eigh(h)", "svd": "lap.svd(a)"},
+    "ours": {
+        "solve": "lap.solve(a, b)",
+        "cholesky": "lap.cholesky(p)",
+        "qr": "lap.qr(a)",
+        "eigh": "lap.eigh(h)",
+        "svd": "lap.svd(a)",
+    },
     "scipy": {
         "solve": "sl.solve(a, b)",
         "cholesky": "sl.cholesky(p, lower=True)",
@@ -183,7 +204,8 @@ def scipys_lapack() -> str | None:
 def child(who: str, operation: str, n: int, repeats: int, library: str | None) -> float:
     code = CHILD.format(imports=IMPORTS[who], n=n, call=CONTESTANTS[who][operation], repeats=repeats)
     environment = {**os.environ, **({"LAPACK_AI_LIBRARY": library} if library else {})}
-    return float(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout)
+    command = [sys.executable, "-c", code]
+    return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
 def large() -> None:
@@ -216,9 +238,11 @@ def overhead() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)
     for row in rows:
-        print("  {operation:9s} {n:5d}  direct {direct_us:10.1f} us  ours {ours_us:10.1f} us  over {over_percent:+.2f} %".format(**row))
+        shown = "direct {direct_us:10.1f} us  ours {ours_us:10.1f} us  over {over_percent:+.2f} %".format(**row)
+        print(f"  {row['operation']:17s} {row['n']:5d}  {shown}")
     note = "Rust, float64, same buffers, both sides copy A once; over_percent = median over rounds of ours / direct - 1"
-    write("overhead", rows, note + "; 'solve' adds the conditioning probe, in 'solve, same calls' the direct side has one too")
+    note += "; 'solve' adds the conditioning probe, in 'solve, same calls' the direct side has one too"
+    write("overhead", rows, note)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What happens when a LAPACK driver does not converge.
 
 No finite matrix is known that makes a healthy library fail, so a shim in front of the real one reports the failure
-(``shim/stubborn.c``, built with the system's C compiler). A process keeps its LAPACK, so each case runs in one of its own.
+(``shim/stubborn.c``, built with the system's C compiler). A process keeps its LAPACK, so each case has its own.
 """
 
 import os

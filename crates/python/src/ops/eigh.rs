@@ -20,7 +20,9 @@ use pyo3::types::PyTuple;
 ///     The triangle. ``lower=True/False`` is SciPy's name for it, and counts if it is given.
 /// overwrite_a : bool
 ///     Allow the eigenvectors to take a's memory, where a is in Fortran order: saves the copy.
-/// check_finite, gpu, device, return_report
+/// check_finite : bool
+///     Accepted for SciPy's sake; the check is always on, since LAPACK itself would print complaints.
+/// gpu, device, return_report
 ///     As for `svd`.
 ///
 /// Returns

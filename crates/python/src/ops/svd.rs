@@ -28,7 +28,8 @@ use pyo3::types::PyTuple;
 /// overwrite_a : bool
 ///     Allow a's memory to be used as workspace: saves the one copy.
 /// check_finite : bool
-///     Look for NaN and Inf first; rides on the copy and costs nothing beside it.
+///     Look for NaN and Inf first; rides on the copy and costs nothing beside it. False skips the look at a matrix that
+///     is overwritten.
 /// lapack_driver : None or "gesdd"
 ///     Accepted for SciPy's sake: the driver is chosen by size, and the other steps in if it does not converge.
 /// gpu, device
