@@ -99,7 +99,7 @@ def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
 def exact_product(x1: Any, x2: Any) -> Any:
     """NumPy's product if both operands are integers or booleans, else None; None too for what cannot be multiplied."""
     # The core says in its own words what is wrong with an operand.
-    if False:
+    if np.ma.is_masked(x1) or np.ma.is_masked(x2):
         return None
     try:
         a, b = np.asarray(x1), np.asarray(x2)
