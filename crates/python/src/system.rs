@@ -1,6 +1,7 @@
 //! What concerns the process rather than one call: library, threads, settings, diagnosis, observers.
 
 use crate::errors::to_python;
+use crate::options::bad;
 use crate::report::observed;
 use lapack_ai::observe::{CallEvent, Observer};
 use pyo3::prelude::*;
@@ -35,10 +36,16 @@ pub(crate) fn get_num_threads(py: Python<'_>) -> PyResult<usize> {
     lapack_ai::num_threads().map_err(|error| to_python(py, &error))
 }
 
-/// Sets the threads used for one large matrix, or for a batch.
+/// Most threads that can be asked for.
+const MOST_THREADS: i64 = 1024;
+
+/// Sets the threads used for one large matrix, or for a batch: 1 to 1024.
 #[pyfunction]
-pub(crate) fn set_num_threads(py: Python<'_>, threads: usize) -> PyResult<()> {
-    lapack_ai::set_num_threads(threads).map_err(|error| to_python(py, &error))
+pub(crate) fn set_num_threads(py: Python<'_>, threads: i64) -> PyResult<()> {
+    if !(1..=MOST_THREADS).contains(&threads) {
+        return Err(bad("set_num_threads", &format!("threads={threads} must be from 1 to {MOST_THREADS}")));
+    }
+    lapack_ai::set_num_threads(threads as usize).map_err(|error| to_python(py, &error))
 }
 
 /// The settings read from the environment, as a dict.
@@ -94,7 +101,9 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// Ends the subscription.
     fn close(&self) {
-        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let taken = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        // Outside the lock: the end of the callback may come back here.
+        drop(taken);
     }
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
@@ -104,7 +113,8 @@ impl Subscription {
     }
 }
 
-/// Calls `callback(report, error)` after every call of the library, `error` being None or the exception.
+/// Calls `callback(report, error)` after every call that reached the library, `error` being None or the exception, until the
+/// returned subscription is closed or forgotten. Input that is refused before (no array, a wrong option) is not told.
 #[pyfunction]
 pub(crate) fn observe(callback: Py<PyAny>) -> Subscription {
     let subscription = lapack_ai::observe::subscribe(Arc::new(PythonObserver { callback }));

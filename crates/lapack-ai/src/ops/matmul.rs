@@ -72,12 +72,12 @@ fn run<T: Scalar>(
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
     if b.rows() != k {
         let text = format!("the first matrix has {k} columns, so the second needs {k} rows, not {}", b.rows());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
+        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
     }
     let (Some(left), Some(right)) = (a.broadcast_to(c.batch_shape()), b.broadcast_to(c.batch_shape())) else {
         let text =
             format!("the leading dimensions {:?} and {:?} do not fit together", a.batch_shape(), b.batch_shape());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
+        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
     };
     let count = c.count();
     assert_output("c", c, count, m, n);

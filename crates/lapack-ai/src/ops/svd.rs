@@ -207,6 +207,9 @@ impl Drivers {
 
 /// Empty matrices have identities for their full factors.
 fn identities<T: Scalar>(factors: &BatchViewMut<'_, T>) {
+    if factors.rows() == 0 || factors.cols() == 0 {
+        return;
+    }
     for index in 0..factors.count() {
         // SAFETY: one view at a time.
         let mut factor = unsafe { factors.matrix(index) };

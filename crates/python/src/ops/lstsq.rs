@@ -91,7 +91,7 @@ fn run<'py, T: Scalar>(
     rank.try_reserve_exact(b.count()).map_err(|_| too_large(py, "lstsq", &batch, size_of::<usize>()))?;
     rank.resize_with(b.count(), AtomicUsize::default);
     let mut out = LstsqOut { x: x.view(), residuals: residuals.view(), s: s.view(), rank: &rank };
-    let flops = 8.0 * (m.max(n) * m.min(n) * m.min(n) * b.count()) as f64 + 1e5;
+    let flops = 8.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2) * b.count() as f64 + 1e5;
     let outcome = if a_input.may_overwrite(overwrite_a) {
         // SAFETY: allowed just above.
         let mut a = unsafe { writable(&a) };

@@ -100,7 +100,7 @@ fn run<'py, T: Scalar>(
     let (m, n) = (a.rows(), b.cols());
     let output = Output::matrices::<T>(py, "matmul", &batch, m, n, Order::RowMajor)?;
     let mut c = output.view();
-    let flops = 2.0 * (m * n * a.cols() * batch.iter().product::<usize>()) as f64;
+    let flops = 2.0 * m as f64 * n as f64 * a.cols() as f64 * b.count().max(a.count()) as f64;
     let outcome = enter_lapack(py, flops, || matmul_into(&a, &b, &mut c, call));
     finish(py, outcome, &[a_input, b_input], call.timed, || {
         let product = output.into_array();

@@ -18,7 +18,7 @@ use pyo3::types::PyTuple;
 ///     NaN and Inf are refused with their place.
 /// mode : "reduced", "complete", "r" or "raw"
 ///     Q (..., M, K) and R (..., K, N), K = min(M, N); Q (..., M, M) and R (..., M, N); R alone; LAPACK's own (h, tau),
-///     h being (..., N, M). SciPy's "economic" and "full" are accepted.
+///     h being (..., N, M). SciPy's "economic" is accepted for "reduced".
 /// overwrite_a : bool
 ///     Accepted for SciPy's sake; the one copy goes straight into the result, so there is none to save.
 /// check_finite, gpu, device, return_report
@@ -49,7 +49,11 @@ pub(crate) fn qr<'py>(
     let _ = overwrite_a;
     let mode = match mode {
         "reduced" | "economic" => QrMode::Reduced,
-        "complete" | "full" => QrMode::Complete,
+        "complete" => QrMode::Complete,
+        "full" => {
+            let text = "mode='full' is 'reduced' in NumPy and 'complete' in SciPy: say which";
+            return Err(bad("qr", text));
+        }
         "r" => QrMode::R,
         "raw" => QrMode::Raw,
         _ => return Err(bad("qr", &format!("mode='{mode}' must be 'reduced', 'complete', 'r' or 'raw'"))),
@@ -82,7 +86,7 @@ fn run<'py, T: Scalar>(
     };
     let r_view = if mode == QrMode::Raw { r.view().transposed() } else { r.view() };
     let mut out = QrOut { q: q.as_ref().map(|q| q.view()), r: r_view };
-    let flops = 4.0 * (m * n * m.min(n) * a.count()) as f64;
+    let flops = 4.0 * m as f64 * n as f64 * m.min(n) as f64 * a.count() as f64;
     let outcome = enter_lapack(py, flops, || qr_into(&a, &mut out, mode, call));
     finish(py, outcome, &[input], call.timed, || {
         let Some(q) = q else { return Ok(r.into_array()) };

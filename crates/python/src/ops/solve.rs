@@ -115,7 +115,8 @@ fn run<'py, T: Scalar>(
     }
     let batch = broadcast(py, "solve", ["a", "b"], a.batch_shape(), b.batch_shape())?;
     let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };
-    let flops = (a.rows() * a.rows() * (a.rows() + 2 * b.cols()) * b.count()) as f64;
+    let n = a.rows() as f64;
+    let flops = n * n * (n + 2.0 * b.cols() as f64) * b.count() as f64;
 
     let reuse_b = b_input.may_overwrite(overwrite_b) && batch.is_empty() && in_lapack_order(&b) && a.rows() == a.cols();
     let output = if reuse_b {

@@ -144,7 +144,7 @@ fn run<'py, T: Scalar>(
         Some((u, Output::matrices::<T>(py, "svd", batch, vh_rows, n, order)?))
     };
     let out = SvdOut { vectors: factors.as_ref().map(|(u, vh)| (u.view(), vh.view())), s: s.view() };
-    let flops = 20.0 * (m.max(n) * k * k * count) as f64;
+    let flops = 20.0 * m.max(n) as f64 * (k as f64).powi(2) * count as f64;
     let options = SvdOptions { vectors, call };
     let outcome = if overwrite {
         // SAFETY: allowed just above.
