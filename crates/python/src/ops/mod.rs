@@ -42,10 +42,11 @@ pub(crate) fn require_matrix(
 fn not_a_matrix(py: Python<'_>, operation: &'static str, name: &'static str, dimensions: usize) -> PyErr {
     let text =
         format!("{name} has {dimensions} dimension{}; at least 2 are needed", if dimensions == 1 { "" } else { "s" });
-    let error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(0, name)).fix(
-        lapack_ai::Applicability::Maybe,
-        format!("use {name}[None, :] for one row or {name}[:, None] for one column."),
-    );
+    let mut error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(0, name));
+    if dimensions == 1 {
+        let fix = format!("use {name}[None, :] for one row or {name}[:, None] for one column.");
+        error = error.fix(lapack_ai::Applicability::Maybe, fix);
+    }
     to_python(py, &error)
 }
 
