@@ -147,9 +147,10 @@ impl Library {
         std::iter::once(self).chain(replicas.images.iter().copied()).take(wanted).collect()
     }
 
-    /// Whether both are one image in memory.
+    /// Whether a routine of one is a routine of the other: they are one image, or stand before one that both use.
     pub fn shares_code_with(&self, other: &Self) -> bool {
-        self.addresses == other.addresses
+        let pairs = self.addresses.iter().flatten().zip(other.addresses.iter().flatten());
+        pairs.into_iter().any(|(address, other)| !address.is_null() && address == other)
     }
 
     /// Refuses sizes that the library's INTEGER cannot hold. To be called before the wrappers, with every size, leading
