@@ -33,7 +33,8 @@ $(STAMPS)/packages: $(STAMPS)/checked requirements/dev.txt
 # The compiled module, installed in place: edits of Python files need no reinstallation.
 $(STAMPS)/module: $(STAMPS)/packages $(RUST_SOURCES) pyproject.toml
 	@echo "==> building lapack_py (a minute or two the first time)"
-	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release > $(STAMPS)/build.log 2>&1 \
+		|| { cat $(STAMPS)/build.log; echo "==> the build failed; what the compiler said is above" >&2; exit 1; }
 	@touch $@
 
 setup: $(STAMPS)/module ## .venv with everything, the module installed in it
@@ -53,7 +54,7 @@ test-python: setup
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py
 
-lint: $(STAMPS)/packages ## formatting, warnings, types, licences
+lint: $(STAMPS)/packages ## formatting, warnings, types
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
@@ -69,5 +70,5 @@ format: $(STAMPS)/packages ## rewrites the sources in the project's style
 
 clean: ## removes everything that was built
 	rm -rf target $(VENV) out .pytest_cache .mypy_cache .ruff_cache
-	find python tests bench -name '__pycache__' -type d -prune -exec rm -rf {} +
+	find python tests bench bin -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -f python/lapack_py/_native*.so
