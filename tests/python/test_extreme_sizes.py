@@ -141,6 +141,7 @@ def test_too_many_small_matrices_are_refused_at_once():
     refuses_quickly(lambda: lap.matmul(MANY, MANY))
 
 
+@pytest.mark.skipif(memory_is_promised_freely(), reason="this system promises memory that it does not have")
 def test_a_batch_too_long_to_count_its_ranks_is_refused_and_not_the_end_of_the_process():
     done = run_python("a = np.empty((10**12, 3, 0)); lap.lstsq(a, a)")
     assert "SizeError" in done.stderr, (done.returncode, done.stderr)
