@@ -10,7 +10,7 @@ use lapack_ai_core::{Applicability, Code, Error, Result};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Files of the wheels, as `package directory / file`, for each system.
 #[cfg(target_os = "macos")]
@@ -70,7 +70,7 @@ static HINTS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// Names a file to be tried before all other places but the explicit path. The Python module calls this with the files
 /// of the wheels that its interpreter sees.
 pub fn add_hint(path: PathBuf) {
-    let mut hints = HINTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut hints = HINTS.lock().unwrap_or_else(PoisonError::into_inner);
     if !hints.contains(&path) {
         hints.push(path);
     }
@@ -136,7 +136,7 @@ fn not_found(attempts: &[Attempt]) -> Error {
 
 /// Every place where one of the wheels may lie, best first, without repeats.
 fn wheel_places() -> Vec<PathBuf> {
-    let mut places = HINTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    let mut places = HINTS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut roots: Vec<PathBuf> =
         ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(env::var_os).map(PathBuf::from).collect();
     // A checkout's own environment lies above the crate's folder, which `cargo run` and `cargo test` name, and above the

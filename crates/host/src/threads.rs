@@ -4,8 +4,8 @@
 //! with the library held to one; never both, since the product would oversubscribe the cores.
 
 use std::ffi::c_void;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The variables that cap the threads of numerical libraries, whose smallest value counts. Dask and joblib set all three.
 const VARIABLES: [&str; 3] = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"];
@@ -65,7 +65,7 @@ impl ThreadControl {
     /// Sets the threads for one large matrix and for batches.
     pub fn set(&self, threads: usize) {
         let threads = threads.max(1);
-        let batches = self.batches.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         self.threads.store(threads, Ordering::Relaxed);
         if *batches == 0 {
             self.tell(threads);
@@ -75,7 +75,7 @@ impl ThreadControl {
     /// Holds the library to one thread until the guard is dropped. Calls of other threads that run meanwhile are held
     /// to one thread too: the libraries have one setting for the process.
     pub fn hold_to_one(&self) -> SingleThreaded<'_> {
-        let mut batches = self.batches.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         if *batches == 0 && self.get() > 1 {
             self.tell(1);
         }
@@ -99,7 +99,7 @@ pub struct SingleThreaded<'a> {
 
 impl Drop for SingleThreaded<'_> {
     fn drop(&mut self) {
-        let mut batches = self.control.batches.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut batches = self.control.batches.lock().unwrap_or_else(PoisonError::into_inner);
         *batches -= 1;
         if *batches == 0 && self.control.get() > 1 {
             self.control.tell(self.control.get());

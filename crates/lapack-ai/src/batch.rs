@@ -194,6 +194,15 @@ impl Plan {
         let by_work = (self.count as f64 * self.seconds_each / WORTH_A_THREAD) as usize;
         threads.min(self.count).min(by_work).max(1)
     }
+
+    /// The images of the library that `workers` share out among themselves; none if side by side is no gain.
+    fn images(&self, library: &'static Library, workers: usize) -> Vec<&'static Library> {
+        if self.contention == Contention::None {
+            return vec![library];
+        }
+        let images = library.images(workers, self.count as f64 * self.seconds_each > WORTH_AN_IMAGE);
+        if self.contention == Contention::Heavy && images.len() < 2 { vec![] } else { images }
+    }
 }
 
 /// Calls `item(worker, index)` for every index below `plan.count`.
@@ -207,10 +216,10 @@ pub(crate) fn run(
     report: &mut Report,
     item: impl Fn(&Worker, usize) -> Result<Item> + Sync,
 ) -> Result<Outcome> {
-    if plan.count > 1 {
-        let images = plan.images(library);
-        let workers = if images.is_empty() { 1 } else { plan.workers(library.threads().get()) };
-        if workers > 1 {
+    let workers = if plan.count > 1 { plan.workers(library.threads().get()) } else { 1 };
+    if workers > 1 {
+        let images = plan.images(library, workers);
+        if !images.is_empty() {
             report.workers = workers;
             return run_side_by_side(library, &images, plan, workers, report.operation, &item);
         }
@@ -223,18 +232,6 @@ pub(crate) fn run(
         }
     }
     Ok(outcome)
-}
-
-impl Plan {
-    /// The images of the library that workers share out among themselves; none if side by side is no gain.
-    fn images(&self, library: &'static Library) -> Vec<&'static Library> {
-        let wanted = self.workers(library.threads().get());
-        if self.contention == Contention::None || wanted < 2 {
-            return vec![library];
-        }
-        let images = library.images(wanted, self.count as f64 * self.seconds_each > WORTH_AN_IMAGE);
-        if self.contention == Contention::Heavy && images.len() < 2 { vec![] } else { images }
-    }
 }
 
 fn run_side_by_side(
@@ -307,7 +304,7 @@ mod tests {
     fn matrices_that_block_each_other_run_on_one_thread_unless_the_work_is_worth_an_image() {
         let library = crate::provider::library().expect("a LAPACK");
         let heavy = |count| Plan { contention: Contention::Heavy, ..plan(count, 1e-6) };
-        assert!(heavy(1000).images(library).len() != 1, "alone on one thread, or each with an image");
+        assert!(heavy(1000).images(library, 2).len() != 1, "alone on one thread, or each with an image");
         if cfg!(all(target_os = "linux", target_env = "gnu")) && library.vendor().contains("OpenBLAS") {
             let images = library.images(4, true);
             assert_eq!(images.len(), 4);

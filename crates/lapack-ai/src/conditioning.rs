@@ -20,7 +20,7 @@
 //! time, and that is the null vector of the most common singular matrix of all, one with two equal rows.
 
 use crate::report::RcondSource;
-use lapack_ai_core::{Applicability, Code, Detail, Error, Real, Scalar};
+use lapack_ai_core::{Code, Detail, Error, Real, Scalar};
 
 /// Standard deviation of the elements of [`probe`]: signs times uniform on [1/2, 3/2], so the root of 13/12.
 const DEVIATION: f64 = 1.040_832_999_733_066_5;
@@ -99,7 +99,6 @@ pub(crate) fn ill_conditioned<T: Scalar>(
         .argument(lapack_ai_core::Argument::at(0, "a"))
         .in_batch(matrix, batch)
         .with_failed(if batch > 1 { listed.to_vec() } else { vec![] })
-        .fix(Applicability::Maybe, "use lstsq, which drops directions below the noise.")
 }
 
 /// Estimate with its source.

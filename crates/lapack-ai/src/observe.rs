@@ -6,7 +6,7 @@
 use crate::Report;
 use lapack_ai_core::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// One finished call.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct Subscription {
 
 /// Tells `observer` of every call from now on.
 pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
-    let mut observers = OBSERVERS.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut observers = OBSERVERS.write().unwrap_or_else(PoisonError::into_inner);
     let id = observers.last().map_or(1, |(last, _)| last + 1);
     observers.push((id, observer));
     OBSERVED.store(true, Ordering::Relaxed);
@@ -45,7 +45,7 @@ pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut observers = OBSERVERS.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut observers = OBSERVERS.write().unwrap_or_else(PoisonError::into_inner);
         let position = observers.iter().position(|(id, _)| *id == self.id);
         let removed = position.map(|position| observers.remove(position));
         OBSERVED.store(!observers.is_empty(), Ordering::Relaxed);
@@ -65,7 +65,7 @@ pub fn is_observed() -> bool {
 #[cold]
 pub(crate) fn emit(event: &CallEvent<'_>) {
     let observers: Vec<Arc<dyn Observer>> = {
-        let observers = OBSERVERS.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let observers = OBSERVERS.read().unwrap_or_else(PoisonError::into_inner);
         observers.iter().map(|(_, observer)| Arc::clone(observer)).collect()
     };
     for observer in observers {

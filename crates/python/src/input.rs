@@ -1,7 +1,7 @@
 //! From Python objects to views, without a copy wherever NumPy's memory can be read as it is.
 
 use crate::errors::helper;
-use lapack_ai::{BatchView, DType, MatrixView, Scalar};
+use lapack_ai::{BatchView, BatchViewMut, DType, MatrixView, MatrixViewMut, Scalar};
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PyArray_CheckExact, PyArray_Descr,
     PyArrayObject,
@@ -162,6 +162,19 @@ impl<'py> Input<'py> {
             let column = MatrixView::from_raw(data, n, 1, stride, n as isize);
             if row { column.transposed() } else { column }.into()
         }
+    }
+}
+
+/// The caller's own memory to write.
+///
+/// # Safety
+/// [`Input::may_overwrite`] must have allowed it.
+pub(crate) unsafe fn writable<'a, T: Scalar>(a: &BatchView<'a, T>) -> BatchViewMut<'a, T> {
+    let (row_stride, col_stride) = a.strides();
+    // SAFETY: the array is writable, its matrices do not overlap, and the caller gave its contents up.
+    unsafe {
+        let first = MatrixViewMut::from_raw(a.as_ptr().cast_mut(), a.rows(), a.cols(), row_stride, col_stride);
+        BatchViewMut::from_raw(first, a.batch_shape(), a.batch_strides())
     }
 }
 

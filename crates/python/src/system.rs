@@ -7,7 +7,7 @@ use lapack_ai::observe::{CallEvent, Observer};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names a LAPACK file to be tried first. Without effect once a library is in use.
 #[pyfunction]
@@ -101,7 +101,7 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// Ends the subscription.
     fn close(&self) {
-        let taken = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let taken = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Outside the lock: the end of the callback may come back here.
         drop(taken);
     }

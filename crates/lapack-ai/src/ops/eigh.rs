@@ -8,7 +8,7 @@
 //! same eigenvalues and conjugate eigenvectors: V is conjugated in place at the end.
 
 use super::{
-    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
+    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
     require_square, rough_seconds, workspace_length,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
@@ -23,9 +23,6 @@ use std::ptr::null_mut;
 const OPERATION: &str = "eigh";
 /// Up to this order the locks that OpenBLAS takes, two for each column, are felt.
 const LOCKS_COUNT: usize = 64;
-
-/// SMLSIZ of LAPACK's ILAENV: the order up to which divide and conquer does not divide.
-const SMLSIZ: usize = 25;
 
 /// LAPACK's driver for matrices of order n, without its type prefix.
 fn driver<T: Scalar>(n: usize) -> &'static str {

@@ -16,6 +16,9 @@ use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, MatrixView,
 use lapack_ai_host::Library;
 use std::cell::Cell;
 
+/// SMLSIZ of LAPACK's ILAENV: the order up to which divide and conquer does not divide.
+pub(crate) const SMLSIZ: usize = 25;
+
 /// What every operation can be told.
 #[derive(Clone, Copy, Debug)]
 pub struct CallOptions {

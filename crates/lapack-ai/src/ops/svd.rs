@@ -8,7 +8,7 @@
 //! `V^H` in row-major order, and its right factor is U in row-major order. No element moves and none is conjugated.
 
 use super::{
-    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
+    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
     rough_seconds, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
@@ -191,9 +191,6 @@ struct Drivers {
     first: Driver,
     second: Driver,
 }
-
-/// SMLSIZ of LAPACK's ILAENV: the order up to which divide and conquer does not divide.
-const SMLSIZ: usize = 25;
 
 impl Drivers {
     fn for_order(k: usize) -> Self {

@@ -1,7 +1,6 @@
-use super::svd::writable;
 use super::{require_matrix, result_class, with_scalar};
 use crate::gate::enter_lapack;
-use crate::input::Input;
+use crate::input::{Input, writable};
 use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;

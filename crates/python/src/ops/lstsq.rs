@@ -1,7 +1,6 @@
-use super::svd::writable;
 use super::{bad_rhs, broadcast, require_matrix, result_class, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
-use crate::input::Input;
+use crate::input::{Input, writable};
 use crate::options::{call_options, truth};
 use crate::output::{Order, Output, named_tuple, too_large};
 use crate::report::finish;

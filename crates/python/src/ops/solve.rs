@@ -1,7 +1,6 @@
-use super::svd::writable;
 use super::{bad_rhs, broadcast, require_matrix, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
-use crate::input::Input;
+use crate::input::{Input, writable};
 use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;

@@ -1,14 +1,12 @@
 use super::{require_matrix, result_class, with_scalar};
 use crate::errors::helper;
 use crate::gate::enter_lapack;
-use crate::input::Input;
+use crate::input::{Input, writable};
 use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::ops::svd::output_is_row_major;
-use lapack_ai::{
-    BatchView, BatchViewMut, CallOptions, MatrixViewMut, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into,
-};
+use lapack_ai::{CallOptions, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
@@ -161,17 +159,4 @@ fn run<'py, T: Scalar>(
             named_tuple(&class, PyTuple::new(py, [u.into_array(), s.into_array(), vh.into_array()])?)
         }
     })
-}
-
-/// The caller's own memory to write.
-///
-/// # Safety
-/// [`Input::may_overwrite`] must have allowed it.
-pub(crate) unsafe fn writable<'a, T: Scalar>(a: &BatchView<'a, T>) -> BatchViewMut<'a, T> {
-    let (row_stride, col_stride) = a.strides();
-    // SAFETY: the array is writable, its matrices do not overlap, and the caller gave its contents up.
-    unsafe {
-        let first = MatrixViewMut::from_raw(a.as_ptr().cast_mut(), a.rows(), a.cols(), row_stride, col_stride);
-        BatchViewMut::from_raw(first, a.batch_shape(), a.batch_strides())
-    }
 }

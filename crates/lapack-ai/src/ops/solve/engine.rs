@@ -95,7 +95,6 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let column_pivots = need.add(n);
         let aux = need.add(n);
         let part = if flipped { read.transposed() } else { read };
-        let (check, library) = (options.call.check_finite, library);
         Ok(Self {
             library,
             structure,
@@ -104,7 +103,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
             flipped,
             part,
             in_place,
-            check,
+            check: options.call.check_finite,
             timed,
             lwork,
             need,
