@@ -3,7 +3,8 @@
 use lapack_ai_core::DType;
 
 /// A LAPACK or BLAS routine without its type prefix. Where real and complex names differ (`SYEVD`/`HEEVD`) the variant
-/// carries the real name.
+/// carries the real name. `Mixed...` factorise in single precision and refine in double (`DSGESV`, `ZCGESV`): double
+/// precision only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 #[allow(missing_docs)]
@@ -31,6 +32,23 @@ pub enum Routine {
     Syevd,
     Geqrf,
     Orgqr,
+    Getri,
+    Geev,
+    Ggev,
+    Sygvd,
+    Sygvx,
+    Syevr,
+    Gbtrf,
+    Gbtrs,
+    Gbcon,
+    Gttrf,
+    Gttrs,
+    Gtcon,
+    Pbtrf,
+    Pbtrs,
+    Pbcon,
+    MixedGesv,
+    MixedPosv,
 }
 
 /// One row of the table below.
@@ -71,11 +89,28 @@ const TABLE: [Entry; Routine::COUNT] = [
     entry(Routine::Syevd, "syevd", "heevd"),
     entry(Routine::Geqrf, "geqrf", "geqrf"),
     entry(Routine::Orgqr, "orgqr", "ungqr"),
+    entry(Routine::Getri, "getri", "getri"),
+    entry(Routine::Geev, "geev", "geev"),
+    entry(Routine::Ggev, "ggev", "ggev"),
+    entry(Routine::Sygvd, "sygvd", "hegvd"),
+    entry(Routine::Sygvx, "sygvx", "hegvx"),
+    entry(Routine::Syevr, "syevr", "heevr"),
+    entry(Routine::Gbtrf, "gbtrf", "gbtrf"),
+    entry(Routine::Gbtrs, "gbtrs", "gbtrs"),
+    entry(Routine::Gbcon, "gbcon", "gbcon"),
+    entry(Routine::Gttrf, "gttrf", "gttrf"),
+    entry(Routine::Gttrs, "gttrs", "gttrs"),
+    entry(Routine::Gtcon, "gtcon", "gtcon"),
+    entry(Routine::Pbtrf, "pbtrf", "pbtrf"),
+    entry(Routine::Pbtrs, "pbtrs", "pbtrs"),
+    entry(Routine::Pbcon, "pbcon", "pbcon"),
+    Entry { routine: Routine::MixedGesv, real: "sgesv", complex: "cgesv", optional: true },
+    Entry { routine: Routine::MixedPosv, real: "sposv", complex: "cposv", optional: true },
 ];
 
 impl Routine {
     /// How many there are.
-    pub(crate) const COUNT: usize = Routine::Orgqr as usize + 1;
+    pub(crate) const COUNT: usize = Routine::MixedPosv as usize + 1;
 
     /// All, in table order.
     pub fn all() -> impl Iterator<Item = Routine> {
