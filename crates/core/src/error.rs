@@ -43,6 +43,8 @@ pub enum Code {
     OutOfMemory,
     /// `LAP-E034`: a setting in the environment that cannot be used.
     BadConfig,
+    /// `LAP-E035`: the caller asked the call to end.
+    Cancelled,
     /// `LAP-E040`: a GPU was required and cannot be used.
     GpuUnavailable,
     /// `LAP-W001`: the matrix is so ill-conditioned that no digit of the result is certain.
@@ -64,7 +66,7 @@ pub enum Severity {
 
 impl Code {
     /// Every code, in numeric order.
-    pub const ALL: [Code; 20] = [
+    pub const ALL: [Code; 21] = [
         Code::NonFinite,
         Code::ShapeMismatch,
         Code::NotSquare,
@@ -81,6 +83,7 @@ impl Code {
         Code::TooLargeForLp64,
         Code::OutOfMemory,
         Code::BadConfig,
+        Code::Cancelled,
         Code::GpuUnavailable,
         Code::IllConditioned,
         Code::GpuNotUsed,
@@ -106,6 +109,7 @@ impl Code {
             Code::TooLargeForLp64 => "LAP-E032",
             Code::OutOfMemory => "LAP-E033",
             Code::BadConfig => "LAP-E034",
+            Code::Cancelled => "LAP-E035",
             Code::GpuUnavailable => "LAP-E040",
             Code::IllConditioned => "LAP-W001",
             Code::GpuNotUsed => "LAP-W002",

@@ -110,6 +110,7 @@ fn usual_cause(code: Code) -> &'static str {
         Code::TooLargeForLp64 => "this LAPACK counts with 32-bit integers",
         Code::OutOfMemory => "the system did not give the memory that the call needs",
         Code::BadConfig => "an environment variable has a value outside its range",
+        Code::Cancelled => "the caller asked the call to end before it was done",
         Code::GpuUnavailable => "no usable GPU was found",
         Code::IllConditioned => {
             "columns (or rows) are nearly dependent, or differ in scale by many orders of magnitude"

@@ -3,9 +3,10 @@
 //! Threads are started for each call and joined before it returns: there is no pool to lose in a forked child, and a
 //! start costs some 20 us, which [`WORTH_A_THREAD`] accounts for.
 
+use crate::cancel::{self, CancelFlag};
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Scratch};
-use lapack_ai_core::{Error, Result};
+use lapack_ai_core::{Code, Error, Result};
 use lapack_ai_host::Library;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -227,11 +228,25 @@ pub(crate) fn run(
     let mut outcome = Outcome::default();
     if plan.count > 0 {
         let worker = Worker { library, scratch: plan.need.take(report.operation)? };
+        let cancel = if plan.count > 1 { cancel::current() } else { None };
         for index in 0..plan.count {
+            if is_raised(cancel.as_ref()) {
+                return Err(cancelled(report.operation, index, plan.count));
+            }
             outcome.note(index, item(&worker, index), plan.threshold);
         }
     }
     Ok(outcome)
+}
+
+#[inline]
+fn is_raised(cancel: Option<&CancelFlag>) -> bool {
+    cancel.is_some_and(CancelFlag::is_raised)
+}
+
+#[cold]
+fn cancelled(operation: &'static str, done: usize, count: usize) -> Error {
+    Error::text(Code::Cancelled, operation, format!("ended on request after {done} of {count} matrices"))
 }
 
 fn run_side_by_side(
@@ -245,6 +260,7 @@ fn run_side_by_side(
     let _held = library.threads().hold_to_one();
     let chunk = ((CHUNK / plan.seconds_each) as usize).clamp(1, plan.count.div_ceil(workers));
     let next = AtomicUsize::new(0);
+    let cancel = cancel::current();
     let merged = Mutex::new(Ok(Outcome::default()));
     let work = |number: usize| {
         let mut outcome = Outcome::default();
@@ -252,7 +268,7 @@ fn run_side_by_side(
             let worker = Worker { library: images[number % images.len()], scratch };
             loop {
                 let from = next.fetch_add(chunk, Ordering::Relaxed);
-                if from >= plan.count {
+                if from >= plan.count || is_raised(cancel.as_ref()) {
                     break;
                 }
                 for index in from..(from + chunk).min(plan.count) {
@@ -277,6 +293,9 @@ fn run_side_by_side(
         }
         work(0);
     });
+    if is_raised(cancel.as_ref()) {
+        return Err(cancelled(operation, next.into_inner().min(plan.count), plan.count));
+    }
     merged.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -312,6 +331,26 @@ mod tests {
             for (position, image) in images.iter().enumerate() {
                 assert!(images[..position].iter().all(|other| !image.shares_code_with(other)), "image {position}");
             }
+        }
+    }
+
+    #[test]
+    fn a_raised_flag_ends_a_batch_on_one_thread_and_on_several() {
+        let library = crate::provider::library().expect("a LAPACK");
+        for (seconds_each, count) in [(1e-9, 10), (1e-4, 1000)] {
+            let done = AtomicUsize::new(0);
+            let flag = CancelFlag::default();
+            let mut report = Report::new("solve", lapack_ai_core::DType::Float64, 1, 1, count);
+            let outcome = cancel::cancellable(&flag, || {
+                run(library, plan(count, seconds_each), &mut report, |_, _| {
+                    if done.fetch_add(1, Ordering::Relaxed) == 3 {
+                        flag.raise();
+                    }
+                    Ok(Item::default())
+                })
+            });
+            assert_eq!(outcome.unwrap_err().code(), Code::Cancelled);
+            assert!(done.into_inner() < count, "all were computed");
         }
     }
 

@@ -19,6 +19,7 @@
 //! # Ok::<(), lapack_ai::Error>(())
 //! ```
 
+pub mod cancel;
 pub mod config;
 pub mod dispatch;
 pub mod doctor;

@@ -128,18 +128,19 @@ impl<'py> Input<'py> {
         Ok(Self { array, dtype, copies: self.copies + 1, bytes_copied })
     }
 
-    /// The last two axes as matrices, the others as batch.
+    /// The last two axes as matrices, the others as batch. The view is valid while the array lives: it is used inside
+    /// `enter_lapack` only, which is given the array to keep.
     ///
     /// # Panics
     /// If there are fewer than two axes, or the elements are not `T`.
     #[inline]
-    pub(crate) fn matrices<T: Scalar>(&self) -> BatchView<'_, T> {
+    pub(crate) fn matrices<T: Scalar>(&self) -> BatchView<'static, T> {
         let (shape, strides) = (self.shape(), strides(fields(&self.array)));
         let batch = shape.len() - 2;
         let [rows, cols] = [shape[batch], shape[batch + 1]];
         let size = size_of::<T>() as isize;
         // SAFETY: NumPy's shape and strides describe elements of type T, which `readable_dtype` checked to be aligned;
-        // the array is kept alive by `self`. Other threads may write them only by the user's own fault.
+        // `enter_lapack` keeps the array. Other threads may write them only by the user's own fault.
         unsafe {
             assert!(self.dtype == T::DTYPE);
             let data = fields(&self.array).data.cast::<T>();
@@ -153,7 +154,7 @@ impl<'py> Input<'py> {
     }
 
     /// A one-dimensional array as one column (n x 1) or, with `row`, one row (1 x n).
-    pub(crate) fn vector<T: Scalar>(&self, row: bool) -> BatchView<'_, T> {
+    pub(crate) fn vector<T: Scalar>(&self, row: bool) -> BatchView<'static, T> {
         let (n, stride) = (self.shape()[0], strides(fields(&self.array))[0] / size_of::<T>() as isize);
         // SAFETY: as for `matrices`.
         unsafe {

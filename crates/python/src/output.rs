@@ -109,9 +109,10 @@ impl<'py> Output<'py> {
         Ok(Self { array, data, batch: batch.to_vec(), rows, cols, order })
     }
 
-    /// The memory to write; a stack of vectors is a stack of one-column matrices.
+    /// The memory to write, valid while the array lives (see `Input::matrices`); a stack of vectors is a stack of
+    /// one-column matrices.
     #[inline]
-    pub(crate) fn view<T: Scalar>(&self) -> BatchViewMut<'_, T> {
+    pub(crate) fn view<T: Scalar>(&self) -> BatchViewMut<'static, T> {
         let (row_stride, col_stride) = match self.order {
             Order::ColMajor => (1, self.rows as isize),
             Order::RowMajor => (self.cols as isize, 1),
@@ -130,6 +131,11 @@ impl<'py> Output<'py> {
             }
             BatchViewMut::from_raw(first, &self.batch, &strides)
         }
+    }
+
+    /// The array, not yet finished: for `enter_lapack` to keep.
+    pub(crate) fn object(&self) -> &Bound<'py, PyAny> {
+        &self.array
     }
 
     /// The finished array.

@@ -68,12 +68,13 @@ fn run<'py, T: Scalar>(
         // SAFETY: allowed just above; both views are of memory that the caller gave up, and the operation knows that
         // they are the same.
         let (mut a, mut factor) = unsafe { (writable(&a), writable(&a)) };
-        let outcome =
-            enter_lapack(py, flops, || cholesky_into(Operand::overwritable(&mut a), &mut factor, upper, call));
+        let work = move || cholesky_into(Operand::overwritable(&mut a), &mut factor, upper, call);
+        let outcome = enter_lapack(py, flops, &[Some(input.object())], work)?;
         return finish(py, outcome, &[input], call.timed, || Ok(input.object().clone()));
     }
     let output = Output::matrices::<T>(py, "cholesky", a.batch_shape(), a.rows(), a.cols(), order)?;
     let mut factor = output.view();
-    let outcome = enter_lapack(py, flops, || cholesky_into(a.into(), &mut factor, upper, call));
+    let arrays = [Some(input.object()), Some(output.object())];
+    let outcome = enter_lapack(py, flops, &arrays, move || cholesky_into(a.into(), &mut factor, upper, call))?;
     finish(py, outcome, &[input], call.timed, || Ok(output.into_array()))
 }

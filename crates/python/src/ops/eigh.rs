@@ -113,13 +113,14 @@ fn run<'py, T: Scalar>(
     };
     let out = EighOut { eigenvalues: w.view(), eigenvectors };
     let flops = 9.0 * (n as f64).powi(3) * a.count() as f64;
+    let arrays = [Some(input.object()), Some(w.object()), v.as_ref().map(Output::object)];
     let outcome = if overwrite {
         // SAFETY: allowed just above.
         let mut a = unsafe { writable(&a) };
-        enter_lapack(py, flops, || eigh_into(Operand::overwritable(&mut a), out, options))
+        enter_lapack(py, flops, &arrays, move || eigh_into(Operand::overwritable(&mut a), out, options))
     } else {
-        enter_lapack(py, flops, || eigh_into(a.into(), out, options))
-    };
+        enter_lapack(py, flops, &arrays, move || eigh_into(a.into(), out, options))
+    }?;
     finish(py, outcome, &[input], options.call.timed, || {
         if !options.vectors {
             return Ok(w.into_array());

@@ -8,6 +8,7 @@ use lapack_ai::{LstsqOptions, LstsqOut, Operand, Scalar, lstsq_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Least-squares solution of a @ x = b, of least norm where a is rank-deficient.
@@ -89,15 +90,21 @@ fn run<'py, T: Scalar>(
     let mut rank: Vec<AtomicUsize> = Vec::new();
     rank.try_reserve_exact(b.count()).map_err(|_| too_large(py, "lstsq", &batch, size_of::<usize>()))?;
     rank.resize_with(b.count(), AtomicUsize::default);
-    let mut out = LstsqOut { x: x.view(), residuals: residuals.view(), s: s.view(), rank: &rank };
+    let rank: Arc<[AtomicUsize]> = rank.into();
+    let (ranks, x_view, residuals_view, s_view) = (Arc::clone(&rank), x.view(), residuals.view(), s.view());
     let flops = 8.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2) * b.count() as f64 + 1e5;
-    let outcome = if a_input.may_overwrite(overwrite_a) {
-        // SAFETY: allowed just above.
-        let mut a = unsafe { writable(&a) };
-        enter_lapack(py, flops, || lstsq_into(Operand::overwritable(&mut a), &b, &mut out, options))
-    } else {
-        enter_lapack(py, flops, || lstsq_into(a.into(), &b, &mut out, options))
-    };
+    let overwrite = a_input.may_overwrite(overwrite_a);
+    let objects = [a_input.object(), b_input.object(), x.object(), residuals.object(), s.object()].map(Some);
+    let outcome = enter_lapack(py, flops, &objects, move || {
+        let mut out = LstsqOut { x: x_view, residuals: residuals_view, s: s_view, rank: &ranks };
+        if overwrite {
+            // SAFETY: allowed just above.
+            let mut a = unsafe { writable(&a) };
+            lstsq_into(Operand::overwritable(&mut a), &b, &mut out, options)
+        } else {
+            lstsq_into(a.into(), &b, &mut out, options)
+        }
+    })?;
     finish(py, outcome, &[a_input, b_input], options.call.timed, || {
         let ranks: Vec<usize> = rank.iter().map(|rank| rank.load(Ordering::Relaxed)).collect();
         let all_full = ranks.iter().all(|&rank| rank == n) && m > n;

@@ -1,7 +1,7 @@
 use super::{broadcast, unify, with_scalar};
 use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
-use crate::input::{Input, is_readable};
+use crate::input::{Input, is_readable, writable};
 use crate::options::{call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
@@ -19,6 +19,9 @@ use pyo3::sync::PyOnceLock;
 /// ----------
 /// x1, x2 : array_like
 ///     Shapes (..., M, K) and (..., K, N).
+/// out : ndarray, optional
+///     Where the product goes; it is written straight there if it is in C order, of the product's type, and shares no
+///     memory with the operands. Otherwise it is cast as numpy.matmul casts.
 /// gpu, device, return_report
 ///     As for `svd`.
 ///
@@ -30,19 +33,20 @@ use pyo3::sync::PyOnceLock;
 /// -----
 /// BLAS xGEMM.
 #[pyfunction]
-#[pyo3(signature = (x1, x2, /, *, gpu=None, device=None, return_report=false))]
-#[pyo3(text_signature = "(x1, x2, /, *, gpu='auto', device=None, return_report=False)")]
+#[pyo3(signature = (x1, x2, /, out=None, *, gpu=None, device=None, return_report=false))]
+#[pyo3(text_signature = "(x1, x2, /, out=None, *, gpu='auto', device=None, return_report=False)")]
 pub(crate) fn matmul<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
+    out: Option<&Bound<'py, PyAny>>,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("matmul", true, gpu, device, return_report)?;
     if let Some(product) = exact_product(py, x1, x2)? {
-        return with_numpys_report(py, product, call);
+        return with_numpys_report(py, product, out, call);
     }
     let (a, b) = (Input::new(x1, "matmul", "x1")?, Input::new(x2, "matmul", "x2")?);
     if a.shape().is_empty() || b.shape().is_empty() {
@@ -52,7 +56,7 @@ pub(crate) fn matmul<'py>(
         return Err(to_python(py, &error));
     }
     let (a, b) = unify(a, b)?;
-    with_scalar!(a.dtype(), run(py, &a, &b, call))
+    with_scalar!(a.dtype(), run(py, &a, &b, out, call))
 }
 
 /// NumPy's product where both operands are integers or booleans: exact, which floating point is not.
@@ -75,6 +79,7 @@ fn exact_product<'py>(
 fn with_numpys_report<'py>(
     py: Python<'py>,
     product: Bound<'py, PyAny>,
+    out: Option<&Bound<'py, PyAny>>,
     call: CallOptions,
 ) -> PyResult<Bound<'py, PyAny>> {
     let outcome = decide("matmul", call.device).map(|decision| {
@@ -84,13 +89,14 @@ fn with_numpys_report<'py>(
         report.warnings.extend(decision.warning);
         report
     });
-    finish(py, outcome, &[], call.timed, || Ok(product))
+    finish(py, outcome, &[], call.timed, || out.map_or(Ok(product.clone()), |out| store(&product, out)))
 }
 
 fn run<'py, T: Scalar>(
     py: Python<'py>,
     a_input: &Input<'py>,
     b_input: &Input<'py>,
+    out: Option<&Bound<'py, PyAny>>,
     call: CallOptions,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (a_vector, b_vector) = (a_input.shape().len() == 1, b_input.shape().len() == 1);
@@ -98,18 +104,62 @@ fn run<'py, T: Scalar>(
     let b = if b_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
     let batch = broadcast(py, "matmul", ["x1", "x2"], a.batch_shape(), b.batch_shape())?;
     let (m, n) = (a.rows(), b.cols());
-    let output = Output::matrices::<T>(py, "matmul", &batch, m, n, Order::RowMajor)?;
-    let mut c = output.view();
+    let mut shape = batch.clone();
+    shape.extend([(a_vector, m), (b_vector, n)].iter().filter(|(dropped, _)| !dropped).map(|(_, extent)| *extent));
+    let target = match out {
+        Some(out) if takes_product::<T>(py, out, &shape, a_input, b_input)? => Some(Input::new(out, "matmul", "out")?),
+        _ => None,
+    };
+    let output = match &target {
+        Some(_) => None,
+        None => Some(Output::matrices::<T>(py, "matmul", &batch, m, n, Order::RowMajor)?),
+    };
+    let mut c = match (&output, &target) {
+        (Some(output), _) => output.view(),
+        // SAFETY: `takes_product` found it writable, in C order and apart from the operands.
+        (None, Some(target)) => unsafe { writable(&target.matrices::<T>()) },
+        (None, None) => unreachable!("one of the two is made above"),
+    };
     let flops = 2.0 * m as f64 * n as f64 * a.cols() as f64 * b.count().max(a.count()) as f64;
-    let outcome = enter_lapack(py, flops, || matmul_into(&a, &b, &mut c, call));
+    let c_object = output.as_ref().map_or(out, |output| Some(output.object()));
+    let arrays = [Some(a_input.object()), Some(b_input.object()), c_object];
+    let outcome = enter_lapack(py, flops, &arrays, move || matmul_into(&a, &b, &mut c, call))?;
     finish(py, outcome, &[a_input, b_input], call.timed, || {
-        let product = output.into_array();
-        if !a_vector && !b_vector {
-            return Ok(product);
+        let product = match (output, target) {
+            (Some(output), _) => output.into_array(),
+            (None, target) => return Ok(target.expect("made above").object().clone()),
+        };
+        let product = if a_vector || b_vector {
+            product.call_method1("reshape", (pyo3::types::PyTuple::new(py, &shape)?,))?
+        } else {
+            product
+        };
+        match out {
+            Some(out) => store(&product, out),
+            None if shape.is_empty() => product.get_item(()),
+            None => Ok(product),
         }
-        let mut shape = batch.clone();
-        shape.extend([(a_vector, m), (b_vector, n)].iter().filter(|(dropped, _)| !dropped).map(|(_, extent)| *extent));
-        let product = product.call_method1("reshape", (pyo3::types::PyTuple::new(py, &shape)?,))?;
-        if shape.is_empty() { product.get_item(()) } else { Ok(product) }
     })
+}
+
+/// Whether the product can be written straight into `out`; an error where it does not fit there at all.
+fn takes_product<T: Scalar>(
+    py: Python<'_>,
+    out: &Bound<'_, PyAny>,
+    shape: &[usize],
+    a: &Input<'_>,
+    b: &Input<'_>,
+) -> PyResult<bool> {
+    static TAKES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let takes = helper(py, &TAKES, "lapack_py._convert", "takes_product")?;
+    let shape = pyo3::types::PyTuple::new(py, shape)?;
+    let direct = takes.call1((out, shape, T::DTYPE.name(), a.object(), b.object()))?.extract::<bool>()?;
+    Ok(direct && is_readable(out))
+}
+
+/// `product` cast into `out`, by NumPy.
+#[cold]
+fn store<'py>(product: &Bound<'py, PyAny>, out: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static STORE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    helper(product.py(), &STORE, "lapack_py._convert", "store_product")?.call1((product, out))
 }

@@ -87,7 +87,8 @@ fn run<'py, T: Scalar>(
     let r_view = if mode == QrMode::Raw { r.view().transposed() } else { r.view() };
     let mut out = QrOut { q: q.as_ref().map(|q| q.view()), r: r_view };
     let flops = 4.0 * m as f64 * n as f64 * m.min(n) as f64 * a.count() as f64;
-    let outcome = enter_lapack(py, flops, || qr_into(&a, &mut out, mode, call));
+    let arrays = [Some(input.object()), Some(r.object()), q.as_ref().map(Output::object)];
+    let outcome = enter_lapack(py, flops, &arrays, move || qr_into(&a, &mut out, mode, call))?;
     finish(py, outcome, &[input], call.timed, || {
         let Some(q) = q else { return Ok(r.into_array()) };
         if mode == QrMode::Raw {

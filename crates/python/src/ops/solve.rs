@@ -125,18 +125,19 @@ fn run<'py, T: Scalar>(
     } else {
         Some(Output::matrices::<T>(py, "solve", &batch, b.rows(), b.cols(), Order::ColMajor)?)
     };
-    let mut x: BatchViewMut<'_, T> = match &output {
+    let mut x: BatchViewMut<'static, T> = match &output {
         Some(output) => output.view(),
         // SAFETY: allowed just above.
         None => unsafe { writable(&b) },
     };
+    let arrays = [Some(a_input.object()), Some(b_input.object()), output.as_ref().map(Output::object)];
     let outcome = if a_input.may_overwrite(overwrite_a) {
         // SAFETY: allowed just above.
         let mut a = unsafe { writable(&a) };
-        enter_lapack(py, flops, || solve_into(Operand::overwritable(&mut a), &b, &mut x, options))
+        enter_lapack(py, flops, &arrays, move || solve_into(Operand::overwritable(&mut a), &b, &mut x, options))
     } else {
-        enter_lapack(py, flops, || solve_into(a.into(), &b, &mut x, options))
-    };
+        enter_lapack(py, flops, &arrays, move || solve_into(a.into(), &b, &mut x, options))
+    }?;
     finish(py, outcome, &[a_input, b_input], options.call.timed, || {
         Ok(output.map_or_else(|| b_input.object().clone(), Output::into_array))
     })

@@ -144,13 +144,15 @@ fn run<'py, T: Scalar>(
     let out = SvdOut { vectors: factors.as_ref().map(|(u, vh)| (u.view(), vh.view())), s: s.view() };
     let flops = 20.0 * m.max(n) as f64 * (k as f64).powi(2) * count as f64;
     let options = SvdOptions { vectors, call };
+    let (u, vh) = factors.as_ref().map_or((None, None), |(u, vh)| (Some(u.object()), Some(vh.object())));
+    let arrays = [Some(input.object()), Some(s.object()), u, vh];
     let outcome = if overwrite {
         // SAFETY: allowed just above.
         let mut a = unsafe { writable(&a) };
-        enter_lapack(py, flops, || svd_into(Operand::overwritable(&mut a), out, options))
+        enter_lapack(py, flops, &arrays, move || svd_into(Operand::overwritable(&mut a), out, options))
     } else {
-        enter_lapack(py, flops, || svd_into(a.into(), out, options))
-    };
+        enter_lapack(py, flops, &arrays, move || svd_into(a.into(), out, options))
+    }?;
     finish(py, outcome, &[input], call.timed, || match factors {
         None => Ok(s.into_array()),
         Some((u, vh)) => {
