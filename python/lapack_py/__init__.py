@@ -13,12 +13,9 @@ float64. ``lap.doctor()`` says what was found on this machine.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _native
 from ._doctor import Diagnosis, doctor
 from ._errors import (
     ConfigError,
@@ -51,6 +48,7 @@ from ._native import (
     svd,
     svdvals,
 )
+from ._provider import hint_at_packages, set_lapack
 from ._results import EighResult, LstsqResult, QRResult, SVDResult
 
 if TYPE_CHECKING:
@@ -91,6 +89,7 @@ __all__ = [
     "matmul",
     "observe",
     "qr",
+    "set_lapack",
     "set_num_threads",
     "solve",
     "svd",
@@ -108,16 +107,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _hint_at_wheels() -> None:
-    """Tells the search for a LAPACK where this interpreter's OpenBLAS wheels lie."""
-    for package in ("scipy_openblas32", "scipy_openblas64"):
-        spec = importlib.util.find_spec(package)
-        for folder in (spec.submodule_search_locations or []) if spec else []:
-            for library in sorted(Path(folder, "lib").glob("libscipy_openblas*")):
-                if library.suffix in {".so", ".dylib", ".dll"}:
-                    _native.add_library_hint(library)
-
-
 def _set_log_level() -> None:
     """Sets the level of the ``lapack_py`` logger from LAPACK_LOG_LEVEL."""
     # A wrong setting is reported by the first call, which is where an error can be caught.
@@ -125,5 +114,5 @@ def _set_log_level() -> None:
         logging.getLogger("lapack_py").setLevel(config()["log_level"])
 
 
-_hint_at_wheels()
+hint_at_packages()
 _set_log_level()

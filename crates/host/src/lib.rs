@@ -16,5 +16,5 @@ mod threads;
 
 pub use library::{Library, MOST_IMAGES, Version};
 pub use routines::Routine;
-pub use search::{Attempt, Outcome, Search, add_hint, find};
+pub use search::{Attempt, Outcome, Search, Table, add_hint, add_table_hint, find};
 pub use threads::{SingleThreaded, default_threads, requested_threads};

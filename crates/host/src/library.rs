@@ -5,6 +5,7 @@ use crate::int::Width;
 use crate::threads::ThreadControl;
 use lapack_ai_core::{Code, DType, Error, Result};
 use libloading::Symbol;
+use std::collections::HashMap;
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +14,9 @@ use std::sync::{Mutex, PoisonError};
 /// of Debian, Fedora and Julia, compilers that add nothing.
 const PREFIXES: [&str; 2] = ["scipy_", ""];
 const SUFFIXES: [&str; 5] = ["_", "_64_", "64_", "", "__"];
+
+/// Gives the address of a symbol, if there is one.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<*const c_void>;
 
 /// LAPACK's version as `ILAVER` gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +69,41 @@ impl Library {
         let unusable =
             |why: String| Error::text(Code::ProviderUnusable, "load", format!("{} {why}", name.to_string_lossy()));
         let handle = open_shared(name).map_err(|error| unusable(format!("cannot be opened: {}", innermost(&error))))?;
-        let (prefix, suffix) =
-            decoration(&handle).ok_or_else(|| unusable("has no dgesv under any known spelling".into()))?;
+        let library = Self::resolve(loaded_path(name), &|name| symbol(&handle, name));
+        // Not closed even if it cannot be used: its threads may be running.
+        std::mem::forget(handle);
+        library.map_err(unusable)
+    }
 
+    /// A LAPACK given as a table of routines under their plain names (`dgesv`), as SciPy's `cython_lapack` exports them.
+    /// `controls` is an open library behind the table whose thread settings count.
+    ///
+    /// # Errors
+    /// `LAP-E031` with the routines that are missing.
+    ///
+    /// # Safety
+    /// Each address must be of the routine that its name says, with LAPACK's documented interface, for as long as the
+    /// process lives.
+    pub unsafe fn from_table(name: &str, table: &HashMap<String, usize>, controls: Option<&Path>) -> Result<Self> {
+        let handle = controls.and_then(|path| open_shared(path.as_os_str()).ok());
+        let lookup = |name: &str| {
+            let listed = table.get(name).map(|&address| address as *const c_void);
+            listed.or_else(|| handle.as_ref().and_then(|handle| symbol(handle, name)))
+        };
+        let library = Self::resolve(name.into(), &lookup);
+        std::mem::forget(handle);
+        library.map_err(|why| Error::text(Code::ProviderUnusable, "load", format!("{name} {why}")))
+    }
+
+    /// Resolves every routine and probes the INTEGER width; the error says what is wrong with the library.
+    fn resolve(path: PathBuf, lookup: Lookup<'_>) -> std::result::Result<Self, String> {
+        let (prefix, suffix) = decoration(lookup).ok_or("has no dgesv under any known spelling")?;
         let mut addresses = [[std::ptr::null(); 4]; Routine::COUNT];
         let mut missing = Vec::new();
         for routine in Routine::all() {
             for dtype in DType::ALL {
                 let Some(stem) = routine.name(dtype) else { continue };
-                match symbol(&handle, &format!("{prefix}{stem}{suffix}")) {
+                match lookup(&format!("{prefix}{stem}{suffix}")) {
                     Some(address) => addresses[routine as usize][dtype as usize] = address,
                     None if routine.is_optional() => {}
                     None => missing.push(stem),
@@ -82,14 +112,12 @@ impl Library {
         }
         if !missing.is_empty() {
             missing.truncate(6);
-            return Err(unusable(format!("lacks routines that are needed: {}", missing.join(", "))));
+            return Err(format!("lacks routines that are needed: {}", missing.join(", ")));
         }
-        let (width, version) = probe(&handle, prefix, suffix)
-            .ok_or_else(|| unusable("has no ilaver, so its integers cannot be probed".into()))?;
-        let vendor = vendor(&handle, prefix, suffix);
-        let threads = ThreadControl::find(&|name| symbol(&handle, name), prefix);
-        std::mem::forget(handle);
-        let path = loaded_path(name);
+        let (width, version) =
+            probe(lookup, prefix, suffix).ok_or("has no ilaver, so its integers cannot be probed")?;
+        let vendor = vendor(lookup, prefix, suffix);
+        let threads = ThreadControl::find(lookup, prefix);
         let replicas = Mutex::default();
         Ok(Self { path, prefix, suffix, width, version, vendor, addresses, threads, replicas })
     }
@@ -219,16 +247,16 @@ fn symbol(handle: &libloading::Library, name: &str) -> Option<*const c_void> {
 }
 
 /// The spelling under which the library has DGESV, which no LAPACK lacks.
-fn decoration(handle: &libloading::Library) -> Option<(&'static str, &'static str)> {
+fn decoration(lookup: Lookup<'_>) -> Option<(&'static str, &'static str)> {
     let spellings = PREFIXES.iter().flat_map(|prefix| SUFFIXES.iter().map(move |suffix| (*prefix, *suffix)));
-    spellings.into_iter().find(|(prefix, suffix)| symbol(handle, &format!("{prefix}dgesv{suffix}")).is_some())
+    spellings.into_iter().find(|(prefix, suffix)| lookup(&format!("{prefix}dgesv{suffix}")).is_some())
 }
 
 /// Integer width and version from one call of `ILAVER`, which only writes three integers and so cannot do harm
 /// whichever width it has.
-fn probe(handle: &libloading::Library, prefix: &str, suffix: &str) -> Option<(Width, Version)> {
+fn probe(lookup: Lookup<'_>, prefix: &str, suffix: &str) -> Option<(Width, Version)> {
     type Ilaver = unsafe extern "C" fn(*mut i64, *mut i64, *mut i64);
-    let address = symbol(handle, &format!("{prefix}ilaver{suffix}"))?;
+    let address = lookup(&format!("{prefix}ilaver{suffix}"))?;
     let (mut major, mut minor, mut patch) = (-1, -1, -1);
     // SAFETY: ILAVER's documented interface is three INTEGER outputs; each cell holds either width.
     unsafe { std::mem::transmute::<*const c_void, Ilaver>(address)(&mut major, &mut minor, &mut patch) };
@@ -238,10 +266,10 @@ fn probe(handle: &libloading::Library, prefix: &str, suffix: &str) -> Option<(Wi
 }
 
 /// OpenBLAS's configuration line or MKL's version string.
-fn vendor(handle: &libloading::Library, prefix: &str, suffix: &str) -> String {
+fn vendor(lookup: Lookup<'_>, prefix: &str, suffix: &str) -> String {
     let bits = suffix.trim_start_matches('_');
     for name in [format!("{prefix}openblas_get_config"), format!("{prefix}openblas_get_config{bits}")] {
-        if let Some(address) = symbol(handle, &name) {
+        if let Some(address) = lookup(&name) {
             // SAFETY: the function takes nothing and returns a static C string.
             let text = unsafe {
                 let get = std::mem::transmute::<*const c_void, unsafe extern "C" fn() -> *const c_char>(address);
@@ -250,7 +278,7 @@ fn vendor(handle: &libloading::Library, prefix: &str, suffix: &str) -> String {
             return text.to_string_lossy().trim().to_string();
         }
     }
-    if let Some(address) = symbol(handle, "mkl_get_version_string") {
+    if let Some(address) = lookup("mkl_get_version_string") {
         let mut buffer = [0_u8; 200];
         // SAFETY: `void mkl_get_version_string(char*, int)` writes at most the given length.
         unsafe {

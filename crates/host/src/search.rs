@@ -3,10 +3,12 @@
 //! 1. the path the caller names (API or `LAPACK_AI_LIBRARY`): it or nothing;
 //! 2. the PyPI wheels `scipy-openblas32` and `scipy-openblas64`: where the Python module says they lie, then in the
 //!    active virtual or conda environment, the user's site-packages, and beside the program;
-//! 3. the names under which systems install one.
+//! 3. a table of routines that the caller brought, SciPy's `cython_lapack`;
+//! 4. the names under which systems install one.
 
 use crate::Library;
 use lapack_ai_core::{Applicability, Code, Error, Result};
+use std::collections::HashMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,6 +68,37 @@ pub struct Search {
 }
 
 static HINTS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+
+/// A LAPACK as a table: its name, the addresses by plain routine name, and the library whose thread settings count.
+#[derive(Clone, Debug)]
+pub struct Table {
+    name: String,
+    routines: HashMap<String, usize>,
+    controls: Option<PathBuf>,
+}
+
+impl Table {
+    /// # Safety
+    /// [`Library::from_table`]'s promise.
+    pub unsafe fn new(name: String, routines: HashMap<String, usize>, controls: Option<PathBuf>) -> Self {
+        Self { name, routines, controls }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`Library::from_table`].
+    pub fn open(&self) -> Result<Library> {
+        // SAFETY: the constructor's promise.
+        unsafe { Library::from_table(&self.name, &self.routines, self.controls.as_deref()) }
+    }
+}
+
+/// A table to be tried where none of the wheels is found.
+pub fn add_table_hint(table: Table) {
+    *TABLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
+}
 
 /// Names a file to be tried before all other places but the explicit path. The Python module calls this with the files
 /// of the wheels that its interpreter sees.
@@ -97,6 +130,12 @@ pub fn find(explicit: Option<&Path>) -> Result<Search> {
             return Ok(Search { library, attempts });
         }
     }
+    let table = TABLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(table) = table
+        && let Some(library) = note(PathBuf::from(&table.name), table.open(), &mut attempts)
+    {
+        return Ok(Search { library, attempts });
+    }
     for name in SYSTEM_NAMES {
         if let Some(library) = attempt(PathBuf::from(name), &mut attempts) {
             return Ok(Search { library, attempts });
@@ -106,7 +145,12 @@ pub fn find(explicit: Option<&Path>) -> Result<Search> {
 }
 
 fn attempt(place: PathBuf, attempts: &mut Vec<Attempt>) -> Option<Library> {
-    match Library::open(&place) {
+    let opened = Library::open(&place);
+    note(place, opened, attempts)
+}
+
+fn note(place: PathBuf, opened: Result<Library>, attempts: &mut Vec<Attempt>) -> Option<Library> {
+    match opened {
         Ok(library) => {
             attempts.push(Attempt { place, outcome: Outcome::Used });
             Some(library)

@@ -38,6 +38,7 @@ pub use lapack_ai_core::{
     Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, Error, Fix, Layout,
     Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity,
 };
+pub use lapack_ai_host::{Table as LapackTable, add_table_hint};
 pub use ops::{
     CallOptions, Operand,
     cholesky::{cholesky, cholesky_into},
@@ -48,5 +49,7 @@ pub use ops::{
     solve::{SolveOptions, Structure, solve, solve_into},
     svd::{Svd, SvdOptions, SvdOut, Vectors, svd, svd_into},
 };
-pub use provider::{add_library_hint, num_threads, provider, set_num_threads};
+pub use provider::{
+    add_library_hint, num_threads, provider, set_library, set_library_by_search, set_library_table, set_num_threads,
+};
 pub use report::{Engine, RcondSource, Report, Times};

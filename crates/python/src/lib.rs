@@ -32,6 +32,7 @@ mod _native {
     use crate::report::Report;
     #[pymodule_export]
     use crate::system::{
-        Subscription, add_library_hint, config, doctor, get_num_threads, library_info, observe, set_num_threads,
+        Subscription, add_library_hint, add_table_hint, capsule_address, config, doctor, get_num_threads, library_info,
+        observe, set_library, set_num_threads,
     };
 }

@@ -3,9 +3,11 @@
 use crate::errors::to_python;
 use crate::options::bad;
 use crate::report::observed;
+use lapack_ai::LapackTable;
 use lapack_ai::observe::{CallEvent, Observer};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +15,46 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[pyfunction]
 pub(crate) fn add_library_hint(path: PathBuf) {
     lapack_ai::add_library_hint(path);
+}
+
+/// Where `lapack_py` found SciPy's own LAPACK: its name, the addresses of its routines, and the library behind it.
+type PythonTable = (String, HashMap<String, usize>, Option<PathBuf>);
+
+fn table((name, routines, controls): PythonTable) -> LapackTable {
+    // SAFETY: `lapack_py._provider` takes the addresses from the capsules of scipy.linalg.cython_lapack, which hold
+    // LAPACK's routines under their names; the module is never unloaded.
+    unsafe { LapackTable::new(name, routines, controls) }
+}
+
+/// Names a table of routines to be tried where no OpenBLAS wheel is found.
+#[pyfunction]
+pub(crate) fn add_table_hint(routines: PythonTable) {
+    lapack_ai::add_table_hint(table(routines));
+}
+
+/// Uses the LAPACK at a path, of a table, or (None) the one that the search finds.
+#[pyfunction]
+pub(crate) fn set_library(py: Python<'_>, path: Option<PathBuf>, routines: Option<PythonTable>) -> PyResult<()> {
+    let chosen = match (path, routines) {
+        (Some(path), _) => py.detach(|| lapack_ai::set_library(&path)),
+        (None, Some(routines)) => {
+            let name = routines.0.clone();
+            lapack_ai::set_library_table(&name, &table(routines))
+        }
+        (None, None) => py.detach(lapack_ai::set_library_by_search),
+    };
+    chosen.map(|_| ()).map_err(|error| to_python(py, &error))
+}
+
+/// The address in a capsule of a C function.
+#[pyfunction]
+pub(crate) fn capsule_address(capsule: &Bound<'_, PyAny>) -> PyResult<usize> {
+    // SAFETY: asks the capsule for the pointer under its own name; both calls fail with an exception on anything else.
+    let address = unsafe {
+        let name = pyo3::ffi::PyCapsule_GetName(capsule.as_ptr());
+        pyo3::ffi::PyCapsule_GetPointer(capsule.as_ptr(), name)
+    };
+    if address.is_null() { Err(PyErr::fetch(capsule.py())) } else { Ok(address.addr()) }
 }
 
 /// The LAPACK in use: path, version, vendor, integer_bits, threads.

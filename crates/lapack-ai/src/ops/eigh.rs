@@ -138,7 +138,7 @@ fn run<T: Scalar>(
     let part = if flipped { read.transposed() } else { read };
     let jobz = if options.vectors { b'V' } else { b'N' };
     let key = ((Routine::Syevd as u16) << 4 | T::DTYPE as u16, u16::from(jobz), n, 0, 0);
-    let lengths = remembered_query(key, || query::<T>(library, jobz, n))?;
+    let lengths = remembered_query(library, key, || query::<T>(library, jobz, n))?;
     let mut need = Need::default();
     let copy = need.add2(n, if options.vectors { 0 } else { n });
     let (work, rwork, iwork) = (need.add(lengths[0]), need.add(lengths[1]), need.add(lengths[2]));

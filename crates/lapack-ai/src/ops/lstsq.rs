@@ -138,7 +138,7 @@ fn run<T: Scalar>(
     report.routine = "gelsd";
     let in_place = works_in_place(library, a, false) && a.view.count() == count;
     let key = ((Routine::Gelsd as u16) << 4 | T::DTYPE as u16, 0, m, n, nrhs);
-    let lengths = remembered_query(key, || query::<T>(library, m, n, nrhs.max(1)))?;
+    let lengths = remembered_query(library, key, || query::<T>(library, m, n, nrhs.max(1)))?;
     let mut need = Need::default();
     let copy = if in_place { need.add(0) } else { need.add2(m, n) };
     // LAPACK wants a right-hand side even where only rank and singular values are asked for.

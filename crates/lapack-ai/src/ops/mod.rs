@@ -179,15 +179,22 @@ pub(crate) fn certain_length<T: Scalar>(
 /// Key of a remembered workspace query: routine and dtype, jobs, sizes.
 type QueryKey = (u16, u16, usize, usize, usize);
 
+/// A key, the address of the library that was asked, and its answer.
+type Query = Cell<(QueryKey, usize, [usize; 3])>;
+
 thread_local! {
-    static QUERIES: [Cell<(QueryKey, [usize; 3])>; 16] =
-        const { [const { Cell::new(((0, 0, 0, 0, 0), [0; 3])) }; 16] };
+    static QUERIES: [Query; 16] = const { [const { Cell::new(((0, 0, 0, 0, 0), 0, [0; 3])) }; 16] };
 }
 
 /// The answer to a workspace query, from the thread's memory if it was asked before: a query costs as much as half an
 /// SVD of order 4.
 #[inline]
-pub(crate) fn remembered_query(key: QueryKey, ask: impl FnOnce() -> Result<[usize; 3]>) -> Result<[usize; 3]> {
+pub(crate) fn remembered_query(
+    library: &Library,
+    key: QueryKey,
+    ask: impl FnOnce() -> Result<[usize; 3]>,
+) -> Result<[usize; 3]> {
+    let asked = std::ptr::from_ref(library).addr();
     let mix = usize::from(key.0)
         .wrapping_mul(31)
         .wrapping_add(usize::from(key.1).wrapping_mul(7))
@@ -195,12 +202,12 @@ pub(crate) fn remembered_query(key: QueryKey, ask: impl FnOnce() -> Result<[usiz
         .wrapping_add(key.3)
         .wrapping_add(key.4.wrapping_mul(5));
     let slot = mix % 16;
-    let (known, answer) = QUERIES.with(|queries| queries[slot].get());
-    if known == key {
+    let (known, of, answer) = QUERIES.with(|queries| queries[slot].get());
+    if known == key && of == asked {
         return Ok(answer);
     }
     let answer = ask()?;
-    QUERIES.with(|queries| queries[slot].set((key, answer)));
+    QUERIES.with(|queries| queries[slot].set((key, asked, answer)));
     Ok(answer)
 }
 

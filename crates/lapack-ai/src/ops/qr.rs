@@ -137,7 +137,7 @@ fn run<T: Scalar>(
         QrMode::Reduced | QrMode::Complete => Place::Q,
     };
     let key = ((Routine::Geqrf as u16) << 4 | T::DTYPE as u16, mode as u16, m, n, 0);
-    let [lwork, ..] = remembered_query(key, || query::<T>(library, m, n, mode))?;
+    let [lwork, ..] = remembered_query(library, key, || query::<T>(library, m, n, mode))?;
     let mut need = Need::default();
     let copy = if place == Place::Scratch { need.add2(m, n) } else { need.add(0) };
     let (tau, work) = (need.add(k), need.add(lwork));

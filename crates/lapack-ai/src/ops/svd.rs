@@ -244,7 +244,7 @@ impl<T: Scalar> Sizes<T> {
     fn new(library: &Library, (m, n): (usize, usize), vectors: Vectors, in_place: bool) -> Result<Self> {
         let k = m.min(n);
         let key = ((Routine::Gesdd as u16) << 4 | T::DTYPE as u16, u16::from(jobz(vectors)), m, n, 0);
-        let [lwork, ..] = remembered_query(key, || query::<T>(library, m, n, vectors))?;
+        let [lwork, ..] = remembered_query(library, key, || query::<T>(library, m, n, vectors))?;
         let mut need = Need::default();
         let a = if in_place { need.add(0) } else { need.add2(m, n) };
         let work = need.add(lwork);

@@ -83,7 +83,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let lwork = match structure {
             Structure::Symmetric | Structure::Hermitian => {
                 let key = ((Routine::Sytrf as u16) << 4 | T::DTYPE as u16, u16::from(hermitian), n, 0, 0);
-                remembered_query(key, || Ok([query::<T>(library, hermitian, n), 0, 0]))?[0]
+                remembered_query(library, key, || Ok([query::<T>(library, hermitian, n), 0, 0]))?[0]
             }
             _ => 0,
         };
