@@ -37,6 +37,7 @@ _Device: TypeAlias = Literal["auto", "cpu", "gpu"] | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
 _Factors: TypeAlias = Literal["reduced", "economic", "complete", "full"]
 _Structure: TypeAlias = Literal[
+    "auto",
     "gen",
     "general",
     "banded",
@@ -88,6 +89,10 @@ class Report:
     @property
     def routine(self) -> str: ...
     @property
+    def structure(self) -> str | None: ...
+    @property
+    def refinements(self) -> int | None: ...
+    @property
     def workers(self) -> int: ...
     @property
     def copies(self) -> int: ...
@@ -96,7 +101,7 @@ class Report:
     @property
     def rcond(self) -> float | None: ...
     @property
-    def rcond_source(self) -> Literal["probe", "estimator", "singular-values", "diagonal"] | None: ...
+    def rcond_source(self) -> Literal["probe", "pivots", "estimator", "singular-values", "diagonal"] | None: ...
     @property
     def rcond_matrix(self) -> int: ...
     @property
@@ -226,8 +231,10 @@ def solve(
     a: ArrayLike,
     b: ArrayLike,
     *,
-    assume_a: _Structure = "gen",
+    assume_a: _Structure | None = "auto",
     lower: bool = False,
+    mixed_precision: bool = False,
+    transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
     check_finite: bool = True,
@@ -240,8 +247,10 @@ def solve(
     a: ArrayLike,
     b: ArrayLike,
     *,
-    assume_a: _Structure = "gen",
+    assume_a: _Structure | None = "auto",
     lower: bool = False,
+    mixed_precision: bool = False,
+    transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
     check_finite: bool = True,
@@ -254,8 +263,10 @@ def solve(
     a: ArrayLike,
     b: ArrayLike,
     *,
-    assume_a: _Structure = "gen",
+    assume_a: _Structure | None = "auto",
     lower: bool = False,
+    mixed_precision: bool = False,
+    transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
     check_finite: bool = True,
@@ -491,8 +502,8 @@ def matmul(
     x1: ArrayLike,
     x2: ArrayLike,
     /,
-    out: NDArray[Any] | None = None,
     *,
+    out: NDArray[Any] | None = None,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
@@ -502,8 +513,8 @@ def matmul(
     x1: ArrayLike,
     x2: ArrayLike,
     /,
-    out: NDArray[Any] | None = None,
     *,
+    out: NDArray[Any] | None = None,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
@@ -513,8 +524,8 @@ def matmul(
     x1: ArrayLike,
     x2: ArrayLike,
     /,
-    out: NDArray[Any] | None = None,
     *,
+    out: NDArray[Any] | None = None,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,

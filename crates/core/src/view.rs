@@ -400,6 +400,19 @@ impl<'a, T: Scalar> BatchViewMut<'a, T> {
         Self::single(first, Batch::new(shape, strides))
     }
 
+    /// A contiguous batch `(count, rows, cols)` of column-major matrices; `None` where the slice's length differs.
+    pub fn col_major(data: &'a mut [T], count: usize, rows: usize, cols: usize) -> Option<Self> {
+        let each = rows.checked_mul(cols)?;
+        if each.checked_mul(count)? != data.len() {
+            return None;
+        }
+        // SAFETY: the slice holds exactly `count` matrices of `each` elements, and is borrowed for writing.
+        Some(unsafe {
+            let first = MatrixViewMut::from_raw(data.as_mut_ptr(), rows, cols, 1, rows as isize);
+            Self::from_raw(first, &[count], &[each as isize])
+        })
+    }
+
     /// Number of matrices.
     #[inline]
     pub fn count(&self) -> usize {

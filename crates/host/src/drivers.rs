@@ -11,7 +11,9 @@
 //! the wrapper takes `rwork` and passes it on only for complex types.
 #![allow(clippy::missing_safety_doc, reason = "one contract for all, stated above")]
 
+mod banded;
 mod decompositions;
+mod mixed;
 mod systems;
 
 use crate::{Library, Routine};

@@ -12,9 +12,11 @@ mod library;
 mod replica;
 mod routines;
 mod search;
+mod stack;
 mod threads;
 
 pub use library::{Library, MOST_IMAGES, Version};
 pub use routines::Routine;
 pub use search::{Attempt, Outcome, Search, Table, add_hint, add_table_hint, find};
+pub use stack::{STACK_SIZE, with_enough_stack};
 pub use threads::{SingleThreaded, default_threads, requested_threads};

@@ -7,7 +7,7 @@ use crate::cancel::{self, CancelFlag};
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Scratch};
 use lapack_ai_core::{Code, Error, Result};
-use lapack_ai_host::Library;
+use lapack_ai_host::{Library, STACK_SIZE, with_enough_stack};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Seconds of work that make another thread worth its start.
 const WORTH_A_THREAD: f64 = 60e-6;
+/// A matrix that takes less is never spread over the library's threads.
+const SMALL: f64 = 5e-6;
 /// A matrix that takes this long on one thread keeps several library threads busy.
 const WORTH_LIBRARY_THREADS: f64 = 2e-3;
 /// Seconds of work handed out at a time: long beside the counter they are taken from, short beside the whole, so that all
@@ -28,6 +30,10 @@ pub(crate) struct Item {
     pub(crate) rcond: Option<(f64, RcondSource)>,
     /// INFO of the first driver, where a second one had to step in.
     pub(crate) fallback: Option<i64>,
+    /// Structure and routine, where they were chosen for this matrix.
+    pub(crate) taken: Option<(&'static str, &'static str)>,
+    /// Refinements of a solution in mixed precision; negative if they were given up.
+    pub(crate) refinements: Option<i64>,
     /// Phases, where they are measured: intake, compute, conditioning.
     pub(crate) times: Option<[Duration; 3]>,
 }
@@ -64,6 +70,8 @@ pub(crate) struct Outcome {
     pub(crate) fallbacks: Vec<usize>,
     /// INFO of the first driver on one of them.
     pub(crate) fallback_info: i64,
+    taken: Option<(&'static str, &'static str)>,
+    refinements: Option<i64>,
     failures: Vec<(usize, Error)>,
     times: [Duration; 3],
 }
@@ -83,6 +91,8 @@ impl Outcome {
                     self.fallbacks.push(index);
                     self.fallback_info = info;
                 }
+                self.note_taken(item.taken);
+                self.note_refinements(item.refinements);
                 if let Some(times) = item.times {
                     for (sum, time) in self.times.iter_mut().zip(times) {
                         *sum += time;
@@ -102,7 +112,25 @@ impl Outcome {
         }
     }
 
+    #[inline]
+    fn note_taken(&mut self, taken: Option<(&'static str, &'static str)>) {
+        if taken.is_some() && taken != self.taken {
+            self.taken = if self.taken.is_none() { taken } else { Some(("several", "several")) };
+        }
+    }
+
+    /// Keeps the largest number, and what was given up before any.
+    #[inline]
+    fn note_refinements(&mut self, refinements: Option<i64>) {
+        if let Some(new) = refinements {
+            let worse = |known: i64| if known < 0 || new < 0 { known.min(new) } else { known.max(new) };
+            self.refinements = Some(self.refinements.map_or(new, worse));
+        }
+    }
+
     fn merge(&mut self, other: Outcome) {
+        self.note_taken(other.taken);
+        self.note_refinements(other.refinements);
         if let Some(worst) = other.worst {
             self.note_rcond(worst);
         }
@@ -126,6 +154,10 @@ impl Outcome {
         if let Some((rcond, source, matrix)) = self.worst {
             (report.rcond, report.rcond_source, report.rcond_matrix) = (Some(rcond), Some(source), matrix);
         }
+        if let Some((structure, routine)) = self.taken {
+            (report.structure, report.routine) = (structure, routine);
+        }
+        report.refinements = self.refinements;
         if self.failures.is_empty() {
             self.ill_conditioned.sort_unstable();
             self.fallbacks.sort_unstable();
@@ -225,13 +257,29 @@ pub(crate) fn run(
             return run_side_by_side(library, &images, plan, workers, report.operation, &item);
         }
     }
+    let cancel = if plan.count > 1 { cancel::current() } else { None };
+    // A library that uses several threads on one matrix may need a large stack for it.
+    if plan.seconds_each > SMALL && library.threads().get() > 1 {
+        let operation = report.operation;
+        return with_enough_stack(|| run_in_turn(library, plan, operation, cancel.as_ref(), &item));
+    }
+    run_in_turn(library, plan, report.operation, cancel.as_ref(), item)
+}
+
+#[inline]
+fn run_in_turn(
+    library: &'static Library,
+    plan: Plan,
+    operation: &'static str,
+    cancel: Option<&CancelFlag>,
+    item: impl Fn(&Worker, usize) -> Result<Item>,
+) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     if plan.count > 0 {
-        let worker = Worker { library, scratch: plan.need.take(report.operation)? };
-        let cancel = if plan.count > 1 { cancel::current() } else { None };
+        let worker = Worker { library, scratch: plan.need.take(operation)? };
         for index in 0..plan.count {
-            if is_raised(cancel.as_ref()) {
-                return Err(cancelled(report.operation, index, plan.count));
+            if is_raised(cancel) {
+                return Err(cancelled(operation, index, plan.count));
             }
             outcome.note(index, item(&worker, index), plan.threshold);
         }
@@ -287,7 +335,8 @@ fn run_side_by_side(
     thread::scope(|scope| {
         for number in 1..workers {
             // Where the system gives no more threads, those that started do all the work.
-            if thread::Builder::new().name("lapack-ai".into()).spawn_scoped(scope, move || work(number)).is_err() {
+            let thread = thread::Builder::new().name("lapack-ai".into()).stack_size(STACK_SIZE);
+            if thread.spawn_scoped(scope, move || work(number)).is_err() {
                 break;
             }
         }

@@ -17,6 +17,13 @@ pub(crate) enum Part {
     Upper,
     /// Row = column.
     Diagonal,
+    /// Row - column from minus `upper` to `lower`.
+    Band {
+        /// Diagonals below the main one.
+        lower: usize,
+        /// Diagonals above it.
+        upper: usize,
+    },
 }
 
 impl Part {
@@ -26,6 +33,7 @@ impl Part {
             Part::Full | Part::Diagonal => self,
             Part::Lower => Part::Upper,
             Part::Upper => Part::Lower,
+            Part::Band { lower, upper } => Part::Band { lower: upper, upper: lower },
         }
     }
 
@@ -42,6 +50,7 @@ impl Part {
             Part::Lower => j.min(rows)..rows,
             Part::Upper => 0..(j + 1).min(rows),
             Part::Diagonal => j.min(rows)..(j + 1).min(rows),
+            Part::Band { lower, upper } => j.saturating_sub(upper).min(rows)..(j + lower + 1).min(rows),
         }
     }
 }

@@ -38,7 +38,7 @@ pub use lapack_ai_core::{
     Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, Error, Fix, Layout,
     Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity,
 };
-pub use lapack_ai_host::{Table as LapackTable, add_table_hint};
+pub use lapack_ai_host::{STACK_SIZE, Table as LapackTable, add_table_hint};
 pub use ops::{
     CallOptions, Operand,
     cholesky::{cholesky, cholesky_into},

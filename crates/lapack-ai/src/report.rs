@@ -79,6 +79,12 @@ pub struct Report {
     pub reason: &'static str,
     /// The LAPACK routine without its type prefix.
     pub routine: &'static str,
+    /// The structure of the matrix that was used, or "several" for a batch of different ones; empty where the operation
+    /// asks for none.
+    pub structure: &'static str,
+    /// Refinements of a solution in mixed precision (ITER of `xSGESV`), the most of a batch; negative if the refinement
+    /// was given up and everything computed in double precision.
+    pub refinements: Option<i64>,
     /// Matrices worked on side by side.
     pub workers: usize,
     /// Copies made of input matrices, by the library and by the language binding.
@@ -109,6 +115,8 @@ impl Report {
             engine: Engine::Cpu,
             reason: "",
             routine: "",
+            structure: "",
+            refinements: None,
             workers: 1,
             copies: 0,
             bytes_copied: 0,

@@ -6,6 +6,7 @@
 //! until then, and a batch ends after the matrices at work.
 
 use crate::errors::helper;
+use lapack_ai::STACK_SIZE;
 use lapack_ai::cancel::{CancelFlag, cancellable};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -24,8 +25,6 @@ const WORTH_RELEASING: f64 = 20e3;
 const WORTH_INTERRUPTING: f64 = 1e10;
 /// How often the main thread looks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Stack of the thread that computes: as a main thread has, since LAPACKs differ in what they take of it.
-const STACK: usize = 16 << 20;
 
 /// Runs `work`, which is about `flops` operations long and touches no Python object, without the GIL if it is long enough
 /// for other Python threads to profit, and interruptibly if it is long enough for a person to want that. `arrays` are the
@@ -134,7 +133,7 @@ fn interruptible<R: Send + 'static>(
         flag: CancelFlag::default(),
     });
     let of_thread = Arc::clone(&shared);
-    let thread = thread::Builder::new().name("lapack-ai call".into()).stack_size(STACK);
+    let thread = thread::Builder::new().name("lapack-ai call".into()).stack_size(STACK_SIZE);
     if thread.spawn(move || of_thread.compute()).is_err() {
         let work = lock(&shared.work).take().expect("no thread took it");
         return Ok(py.detach(work));

@@ -45,6 +45,17 @@ impl Report {
     fn routine(&self) -> &'static str {
         self.inner.routine
     }
+    /// The structure of the matrix that was used ("general", "positive definite", ...; "several" for a batch of
+    /// different ones), or None where the operation asks for none.
+    #[getter]
+    fn structure(&self) -> Option<&'static str> {
+        (!self.inner.structure.is_empty()).then_some(self.inner.structure)
+    }
+    /// Refinements of a solution in mixed precision; negative if they were given up; None without them.
+    #[getter]
+    fn refinements(&self) -> Option<i64> {
+        self.inner.refinements
+    }
     /// Matrices worked on side by side.
     #[getter]
     fn workers(&self) -> usize {

@@ -8,6 +8,12 @@
 //! | positive definite | `A = U^H U`, Cholesky | `xPOTRF`, `xPOTRS` |
 //! | triangular | none | `xTRTRS` |
 //! | diagonal | none | - |
+//! | tridiagonal | `A = L U` of the three diagonals | `xGTTRF`, `xGTTRS` |
+//! | banded | `A = P L U` of the band | `xGBTRF`, `xGBTRS` |
+//! | general, mixed precision | as above in single precision, `x := x + inv(LU) (b - A x)` in double | `DSGESV`, `ZCGESV` |
+//! | positive definite, mixed precision | likewise | `DSPOSV`, `ZCPOSV` |
+//!
+//! What A is can be said, or found out: `structure.rs`.
 //!
 //! Very small systems take complete pivoting: it costs the same there, is the more stable of the two, and `xGETC2` is
 //! the one LU in OpenBLAS that takes no lock, without which a batch of them gains from a second core instead of losing.
@@ -25,37 +31,28 @@ use crate::conditioning::{ill_conditioned, threshold};
 use crate::intake::{Part, is_flipped};
 use crate::provider::library;
 use crate::report::Report;
-use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_core::{
+    Applicability, Argument, BatchView, BatchViewMut, Code, DType, Detail, Error, Matrix, MatrixView, Result, Scalar,
+};
 
+mod bands;
 mod engine;
+mod methods;
+mod structure;
+
+pub use structure::Structure;
 
 pub(super) const OPERATION: &str = "solve";
-
-/// What is known about A.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Structure {
-    /// Nothing.
-    #[default]
-    General,
-    /// `A = A^T`, real or complex; only the triangle that [`SolveOptions::lower`] names is read.
-    Symmetric,
-    /// `A = A^H`; only one triangle is read.
-    Hermitian,
-    /// `A = A^H` with positive eigenvalues; only one triangle is read.
-    PositiveDefinite,
-    /// Zero below the diagonal; what lies there is not read.
-    UpperTriangular,
-    /// Zero above the diagonal; what lies there is not read.
-    LowerTriangular,
-    /// Zero off the diagonal; what lies there is not read.
-    Diagonal,
-}
 
 /// Options of [`solve`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SolveOptions {
     /// What is known about A.
     pub structure: Structure,
+    /// Factorise in single precision and refine in double, where A is general or positive definite: faster for large A
+    /// that are well-conditioned. The result is as accurate as one in double precision; where refinement does not
+    /// converge, everything is computed in double precision. Needs double precision input.
+    pub mixed_precision: bool,
     /// For symmetric, Hermitian and positive definite A: read the lower triangle instead of the upper.
     pub lower: bool,
     /// What every operation can be told.
@@ -143,6 +140,9 @@ fn run<T: Scalar>(
             .ok_or_else(|| batches_differ(a.view.batch_shape(), b.batch_shape()))?;
         &widened
     };
+    if options.mixed_precision && !matches!(T::DTYPE, DType::Float64 | DType::Complex128) {
+        return Err(not_double(T::DTYPE));
+    }
     let library = library()?;
     let count = b.count();
     if n == 0 || count == 0 {
@@ -152,7 +152,7 @@ fn run<T: Scalar>(
     // A repeated matrix serves several systems, so it must survive the first.
     let overwrite = a.overwritable && a.view.count() == count;
     let engine = engine::Engine::new(library, options, n, b.cols(), flipped, overwrite, &a.view, timed)?;
-    report.routine = engine.routine();
+    (report.structure, report.routine) = engine.planned();
     if engine.copies() {
         report.count_copy(n * n * count);
     }
@@ -169,6 +169,14 @@ fn run<T: Scalar>(
         report.warnings.push(ill_conditioned::<T>(OPERATION, rcond, &outcome.ill_conditioned, count, matrix));
     }
     Ok(())
+}
+
+#[cold]
+fn not_double(dtype: DType) -> Error {
+    let text = format!("mixed precision refines to double precision, but a is {}", dtype.name());
+    Error::text(Code::BadOption, OPERATION, text)
+        .because("single precision is already what the factorisation would use")
+        .fix(Applicability::Safe, "leave mixed_precision out, or convert a to float64 or complex128.")
 }
 
 #[cold]

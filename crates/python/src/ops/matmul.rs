@@ -33,8 +33,8 @@ use pyo3::sync::PyOnceLock;
 /// -----
 /// BLAS xGEMM.
 #[pyfunction]
-#[pyo3(signature = (x1, x2, /, out=None, *, gpu=None, device=None, return_report=false))]
-#[pyo3(text_signature = "(x1, x2, /, out=None, *, gpu='auto', device=None, return_report=False)")]
+#[pyo3(signature = (x1, x2, /, *, out=None, gpu=None, device=None, return_report=false))]
+#[pyo3(text_signature = "(x1, x2, /, *, out=None, gpu='auto', device=None, return_report=False)")]
 pub(crate) fn matmul<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,

@@ -16,10 +16,16 @@ use pyo3::prelude::*;
 /// b : array_like, shape (M,) or (..., M, K)
 ///     A vector only if it has exactly one dimension (NumPy 2's rule).
 /// assume_a : str
-///     "gen" (default), "sym", "her", "pos", "upper triangular", "lower triangular", "diagonal"; SciPy's long names too.
-///     "banded" and "tridiagonal" are accepted and solved as "gen".
+///     "auto" (default; None is the same): found out for each matrix, and told by ``report.structure``. Or "gen", "sym",
+///     "her", "pos", "upper triangular", "lower triangular", "diagonal", "tridiagonal", "banded"; SciPy's long names too.
+///     Under "gen" nothing is looked for; under the others only the part that is named is read.
 /// lower : bool
 ///     For "sym", "her", "pos": read the lower triangle instead of the upper.
+/// mixed_precision : bool
+///     Factorise in single precision and refine to double: faster for large, well-conditioned a, general or positive
+///     definite. ``report.refinements`` counts the steps; negative if double precision had to step in.
+/// transposed : bool
+///     Solve a.T @ x = b (without conjugation).
 /// overwrite_a, overwrite_b : bool
 ///     Allow the memory to be used: saves the copy where the layout permits.
 /// check_finite : bool
@@ -45,12 +51,12 @@ use pyo3::prelude::*;
 ///
 /// Notes
 /// -----
-/// LAPACK xGETRF/xGETRS (xGETC2 for M <= 8), xSYTRF, xHETRF, xPOTRF, xTRTRS. The conditioning comes from one more
+/// LAPACK xGETRF/xGETRS (xGETC2 for M <= 8), xSYTRF, xHETRF, xPOTRF, xTRTRS, xGTTRF, xGBTRF, DSGESV/ZCGESV. The conditioning comes from one more
 /// right-hand side with random elements, about 2 % of the time; xxCON runs only where that gives cause.
 #[pyfunction]
-#[pyo3(signature = (a, b, *, assume_a=None, lower=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, b, *, assume_a=None, lower=false, mixed_precision=false, transposed=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
 #[pyo3(
-    text_signature = "(a, b, *, assume_a='gen', lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, b, *, assume_a='auto', lower=False, mixed_precision=False, transposed=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
 )]
 pub(crate) fn solve<'py>(
     py: Python<'py>,
@@ -58,6 +64,8 @@ pub(crate) fn solve<'py>(
     b: &Bound<'py, PyAny>,
     assume_a: Option<&str>,
     #[pyo3(from_py_with = truth)] lower: bool,
+    #[pyo3(from_py_with = truth)] mixed_precision: bool,
+    #[pyo3(from_py_with = truth)] transposed: bool,
     #[pyo3(from_py_with = truth)] overwrite_a: bool,
     #[pyo3(from_py_with = truth)] overwrite_b: bool,
     #[pyo3(from_py_with = truth)] check_finite: bool,
@@ -65,7 +73,17 @@ pub(crate) fn solve<'py>(
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let structure = assume_a.map_or(Ok(Structure::General), structure)?;
+    let mut structure = assume_a.map_or(Ok(Structure::Auto), structure)?;
+    let mut lower = lower;
+    if transposed {
+        // The transpose's triangles are exchanged.
+        lower = !lower;
+        structure = match structure {
+            Structure::UpperTriangular => Structure::LowerTriangular,
+            Structure::LowerTriangular => Structure::UpperTriangular,
+            same => same,
+        };
+    }
     let call = call_options("solve", check_finite, gpu, device, return_report)?;
     let (a, b) = (Input::new(a, "solve", "a")?, Input::new(b, "solve", "b")?);
     require_matrix(py, "solve", "a", &a)?;
@@ -73,14 +91,17 @@ pub(crate) fn solve<'py>(
         return Err(bad_rhs(py, "solve", "b is a single number; it needs at least 1 dimension".into(), None));
     }
     let (a, b) = unify(a, b)?;
-    let options = SolveOptions { structure, lower, call };
-    with_scalar!(a.dtype(), run(py, &a, &b, options, overwrite_a, overwrite_b))
+    let options = SolveOptions { structure, lower, mixed_precision, call };
+    with_scalar!(a.dtype(), run(py, &a, &b, options, transposed, overwrite_a, overwrite_b))
 }
 
 /// SciPy's names.
 fn structure(name: &str) -> PyResult<Structure> {
     match name {
-        "gen" | "general" | "banded" | "tridiagonal" => Ok(Structure::General),
+        "auto" => Ok(Structure::Auto),
+        "gen" | "general" => Ok(Structure::General),
+        "tridiagonal" => Ok(Structure::Tridiagonal),
+        "banded" => Ok(Structure::Banded),
         "sym" | "symmetric" => Ok(Structure::Symmetric),
         "her" | "hermitian" => Ok(Structure::Hermitian),
         "pos" | "positive definite" => Ok(Structure::PositiveDefinite),
@@ -90,7 +111,7 @@ fn structure(name: &str) -> PyResult<Structure> {
         _ => Err(bad(
             "solve",
             &format!(
-                "assume_a='{name}' must be 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular' or 'diagonal'"
+                "assume_a='{name}' must be 'auto', 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular', 'diagonal', 'tridiagonal' or 'banded'"
             ),
         )),
     }
@@ -101,10 +122,12 @@ fn run<'py, T: Scalar>(
     a_input: &Input<'py>,
     b_input: &Input<'py>,
     options: SolveOptions,
+    transposed: bool,
     overwrite_a: bool,
     overwrite_b: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let a = a_input.matrices::<T>();
+    let a = if transposed { a.transposed() } else { a };
     let one_vector = b_input.shape().len() == 1;
     let b = if one_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
     if a.rows() == a.cols() && b.rows() != a.rows() {
