@@ -308,8 +308,12 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let clock = &mut clock;
         item.rcond = match method.structure {
             structure if self.refines(structure) => system.refined(clock, &mut item)?,
+            // GETC2 finds no pivot among NaN and leaves its interchanges unset.
             structure @ Structure::General
-                if self.takes_complete_pivoting(structure) && !method.in_place && !method.flipped =>
+                if self.takes_complete_pivoting(structure)
+                    && swept.finite
+                    && !method.in_place
+                    && !method.flipped =>
             {
                 system.complete_pivoting(stored, clock, &mut item)?
             }
