@@ -12,6 +12,7 @@
 #![allow(clippy::missing_safety_doc, reason = "one contract for all, stated above")]
 
 mod decompositions;
+mod inverse;
 mod systems;
 
 use crate::{Library, Routine};
