@@ -184,6 +184,7 @@ def test_a_singular_matrix_is_factorised_with_a_warning_and_refused_by_lu_solve(
     with pytest.warns(lap.IllConditionedWarning, match="a is singular: pivot 1 of 3 is exactly 0") as caught:
         packed, piv = lap.lu_factor(a)
     assert caught[0].message.failed == [1, 2]
+    assert (caught[0].message.operation, caught[0].message.rcond) == ("lu_factor", 0)
     assert isinstance(caught[0].message, scipy_linalg.LinAlgWarning)
     for matrices, factors, rows in zip(a, packed, piv, strict=True):
         with warnings.catch_warnings():

@@ -171,8 +171,8 @@ fn rotate<T: Scalar>(target: &mut MatrixViewMut<'_, T>, x: &mut [T], downdate: b
             if size == 0.0 && l_k > 0.0 {
                 continue;
             }
-            // Also where one of them is NaN, or both are zero.
-            if !(ratio < 1.0) {
+            // NaN comes from an element that is NaN, or from two zeros.
+            if ratio.is_nan() || ratio >= 1.0 {
                 return Err(lost(k + 1, n));
             }
             let cosine = ((1.0 - ratio) * (1.0 + ratio)).sqrt();

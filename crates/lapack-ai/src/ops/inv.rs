@@ -162,6 +162,7 @@ impl<T: Scalar> Job<T> {
         let out = unsafe { inverse.matrix(index) };
         let mut out = if self.flipped { out.transposed() } else { out };
         let ld = out.col_major_lda().expect("the inverse has the order of a (row-major for strided a)");
+        worker.library.check_sizes(OPERATION, &[ld])?;
         let address = out.as_mut_ptr();
         let in_place = std::ptr::eq(address, stored.as_ptr());
         let swept = if self.small {
@@ -231,7 +232,7 @@ impl<T: Scalar> Job<T> {
             *reciprocal = T::ONE.div(unsafe { *a.add(j * (n + 1)) });
         }
         // Column k of inv(U) inv(L) is column row_of[k] of the inverse, its row i the row col_of[i].
-        for k in 0..n {
+        for (k, &column) in row_of.iter().enumerate().take(n) {
             // SAFETY: all indices are below n; a is n x n, x has n elements, and out n columns of leading dimension ld.
             unsafe {
                 for i in 0..n {
@@ -250,9 +251,9 @@ impl<T: Scalar> Job<T> {
                         *x.add(i) = (*x.add(i)).sub((*a.add(i + j * n)).mul(pivot));
                     }
                 }
-                let column = out.add(row_of[k] * ld);
-                for i in 0..n {
-                    *column.add(col_of[i]) = *x.add(i);
+                let column = out.add(column * ld);
+                for (i, &row) in col_of.iter().enumerate().take(n) {
+                    *column.add(row) = *x.add(i);
                 }
             }
         }

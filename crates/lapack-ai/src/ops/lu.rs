@@ -271,8 +271,10 @@ pub fn lu_into<T: Scalar>(
             };
             job.factorise(a, &mut work, worker, &mut item, &mut clock)?;
             // SAFETY: each matrix of the outputs is taken once, by this call, as are the m rows of this matrix.
-            let (mut l, mut u) = unsafe { (l.matrix(index), u.matrix(index)) };
-            let rows = unsafe { std::slice::from_raw_parts_mut(rows.0.add(index * m), m) };
+            let (mut l, mut u, rows) = unsafe {
+                let rows = std::slice::from_raw_parts_mut(rows.0.add(index * m), m);
+                (l.matrix(index), u.matrix(index), rows)
+            };
             let permutation: Vec<usize> = job.permutation(worker);
             for (i, &row) in permutation.iter().enumerate() {
                 rows[row] = i as i32;

@@ -203,6 +203,7 @@ impl<T: Scalar> Job<'_, T> {
             self.refuse_non_finite(a, read)?;
         }
         let ldx = x.col_major_lda().expect("x is column-major");
+        worker.library.check_sizes(self.operation, &[ldx])?;
         let target = x.as_mut_ptr();
         let swept = if std::ptr::eq(target, b.as_ptr()) && b.col_major_lda() == Some(ldx) {
             intake::inspect(b, Part::Full, Want::Finite)
