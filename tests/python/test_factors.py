@@ -1,5 +1,6 @@
 """lu_factor, lu_solve, lu, cho_factor, cho_solve, solve_triangular, cholesky_update: SciPy's contract, with stacks."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -26,6 +27,18 @@ def same(ours, theirs):
 def solves(a, x, b, what):
     residual = norm(b - a @ x) / (norm(a) * max(norm(x), 1e-30))
     within(residual, a.shape[-1], x.dtype, what)
+
+
+@pytest.mark.parametrize("name", ["lu", "lu_factor", "lu_solve", "cho_factor", "cho_solve", "solve_triangular"])
+def test_signatures_begin_with_scipys_and_add_keywords_only(name):
+    ours = list(inspect.signature(getattr(lap, name)).parameters.values())
+    theirs = list(inspect.signature(getattr(scipy_linalg, name)).parameters.values())
+    for mine, peer in zip(ours, theirs, strict=False):
+        assert (mine.name, mine.default, mine.kind) == (peer.name, peer.default, peer.kind)
+    added = ours[len(theirs) :]
+    assert [p.name for p in added] == ["gpu", "device", "return_report"]
+    assert {p.kind for p in added} == {inspect.Parameter.KEYWORD_ONLY}
+    assert getattr(lap, name).__doc__.count("-------") >= 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

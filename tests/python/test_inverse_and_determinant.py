@@ -1,5 +1,6 @@
 """inv, det, slogdet, rcond: accuracy, NumPy's shapes, types and special values, conditioning, and refusals in words."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -50,6 +51,14 @@ def test_overwrite_a_inverts_in_a_itself_without_a_copy(n, order):
     assert x is a
     assert report.copies == 0
     np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize("name", ["inv", "det", "slogdet"])
+def test_signatures_begin_with_numpys_and_add_keywords_only(name):
+    first, *added = inspect.signature(getattr(lap, name)).parameters.values()
+    assert list(inspect.signature(getattr(np.linalg, name)).parameters) == [first.name]
+    assert {p.kind for p in added} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {"overwrite_a", "check_finite", "gpu", "device", "return_report"} == {p.name for p in added}
 
 
 @pytest.mark.parametrize("name", ["inv", "det", "slogdet"])
