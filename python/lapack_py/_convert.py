@@ -49,6 +49,24 @@ def as_array(value: Any, operation: str, name: str) -> tuple[NDArray[Any], int]:
     return array, 0 if wrapped and np.may_share_memory(given, array) else array.nbytes
 
 
+def as_pivots(value: Any, operation: str) -> NDArray[np.int32]:
+    """Row interchanges as contiguous int32; what int32 cannot hold stays outside every matrix."""
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        raise _unreadable(value, operation, "piv", error) from error
+    if array.size and array.dtype.kind not in "iu":
+        raise raised_here(
+            "LAP-E004",
+            operation,
+            "piv",
+            f"piv has dtype {array.dtype}",
+            "row interchanges are integers",
+            ("needs-value", "pass piv as lu_factor returned it."),
+        )
+    return np.ascontiguousarray(np.clip(array, -1, np.iinfo(np.int32).max), dtype=np.int32)
+
+
 def _readable(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
     """`array` itself if LAPACK can read it as it lies, else a copy that it can."""
     char = array.dtype.char

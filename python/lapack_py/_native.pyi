@@ -5,28 +5,40 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, TypedDict, final, overload
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._errors import LapackError
-from ._results import EighResult, LstsqResult, QRResult, SVDResult
+from ._results import EighResult, LstsqResult, QRResult, SlogdetResult, SVDResult
 
 __all__ = [
     "Report",
     "Subscription",
     "add_library_hint",
+    "cho_factor",
+    "cho_solve",
     "cholesky",
+    "cholesky_update",
     "config",
+    "det",
     "doctor",
     "eigh",
     "eigvalsh",
     "get_num_threads",
+    "inv",
     "library_info",
     "lstsq",
+    "lu",
+    "lu_factor",
+    "lu_solve",
     "matmul",
     "observe",
     "qr",
+    "rcond",
     "set_num_threads",
+    "slogdet",
     "solve",
+    "solve_triangular",
     "svd",
     "svdvals",
 ]
@@ -35,6 +47,8 @@ _Array: TypeAlias = NDArray[Any]
 _Gpu: TypeAlias = Literal["auto", "require"] | bool | None
 _Device: TypeAlias = Literal["auto", "cpu", "gpu"] | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
+_RcondSource: TypeAlias = Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"]
+_Transpose: TypeAlias = Literal[0, 1, 2, "N", "T", "C", "n", "t", "c"]
 _Factors: TypeAlias = Literal["reduced", "economic", "complete", "full"]
 _Structure: TypeAlias = Literal[
     "auto",
@@ -101,7 +115,9 @@ class Report:
     @property
     def rcond(self) -> float | None: ...
     @property
-    def rcond_source(self) -> Literal["probe", "pivots", "estimator", "singular-values", "diagonal"] | None: ...
+    def rcond_source(
+        self,
+    ) -> Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"] | None: ...
     @property
     def rcond_matrix(self) -> int: ...
     @property
@@ -491,6 +507,379 @@ def cholesky(
     upper: bool = False,
     overwrite_a: bool = False,
     check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def inv(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def inv(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def inv(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def slogdet(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> SlogdetResult: ...
+@overload
+def slogdet(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[SlogdetResult, Report]: ...
+@overload
+def slogdet(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def lu_factor(
+    a: ArrayLike,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> tuple[_Array, NDArray[np.int32]]: ...
+@overload
+def lu_factor(
+    a: ArrayLike,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[tuple[_Array, NDArray[np.int32]], Report]: ...
+@overload
+def lu_factor(
+    a: ArrayLike,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def lu_solve(
+    lu_and_piv: tuple[ArrayLike, ArrayLike],
+    b: ArrayLike,
+    trans: _Transpose = 0,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def lu_solve(
+    lu_and_piv: tuple[ArrayLike, ArrayLike],
+    b: ArrayLike,
+    trans: _Transpose = 0,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def lu_solve(
+    lu_and_piv: tuple[ArrayLike, ArrayLike],
+    b: ArrayLike,
+    trans: _Transpose = 0,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def cho_factor(
+    a: ArrayLike,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> tuple[_Array, bool]: ...
+@overload
+def cho_factor(
+    a: ArrayLike,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[tuple[_Array, bool], Report]: ...
+@overload
+def cho_factor(
+    a: ArrayLike,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def cho_solve(
+    c_and_lower: tuple[ArrayLike, bool],
+    b: ArrayLike,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def cho_solve(
+    c_and_lower: tuple[ArrayLike, bool],
+    b: ArrayLike,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def cho_solve(
+    c_and_lower: tuple[ArrayLike, bool],
+    b: ArrayLike,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def solve_triangular(
+    a: ArrayLike,
+    b: ArrayLike,
+    trans: _Transpose = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def solve_triangular(
+    a: ArrayLike,
+    b: ArrayLike,
+    trans: _Transpose = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def solve_triangular(
+    a: ArrayLike,
+    b: ArrayLike,
+    trans: _Transpose = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def cholesky_update(
+    L: ArrayLike,
+    x: ArrayLike,
+    *,
+    downdate: bool = False,
+    lower: bool = True,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def cholesky_update(
+    L: ArrayLike,
+    x: ArrayLike,
+    *,
+    downdate: bool = False,
+    lower: bool = True,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def cholesky_update(
+    L: ArrayLike,
+    x: ArrayLike,
+    *,
+    downdate: bool = False,
+    lower: bool = True,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+
+# Two arrays with permute_l, else three.
+@overload
+def lu(
+    a: ArrayLike,
+    permute_l: Literal[False] = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    p_indices: bool = False,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> tuple[_Array, _Array, _Array]: ...
+@overload
+def lu(
+    a: ArrayLike,
+    permute_l: Literal[True],
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    p_indices: bool = False,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> tuple[_Array, _Array]: ...
+@overload
+def lu(
+    a: ArrayLike,
+    permute_l: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    p_indices: bool = False,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+
+# A number for one matrix, an array for a stack.
+@overload
+def det(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> Any: ...
+@overload
+def det(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[Any, Report]: ...
+@overload
+def det(
+    a: ArrayLike,
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def rcond(
+    a: ArrayLike,
+    *,
+    ord: float = 1,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> Any: ...
+@overload
+def rcond(
+    a: ArrayLike,
+    *,
+    ord: float = 1,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[Any, Report]: ...
+@overload
+def rcond(
+    a: ArrayLike,
+    *,
+    ord: float = 1,
+    overwrite_a: bool = False,
+    check_finite: bool = False,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,

@@ -37,3 +37,10 @@ class LstsqResult(NamedTuple):
     residuals: NDArray[Any]
     rank: int | NDArray[np.int64]
     s: NDArray[Any]
+
+
+class SlogdetResult(NamedTuple):
+    """Result of `slogdet`: ``det(a) = sign * exp(logabsdet)``; numbers for one matrix, arrays for a stack."""
+
+    sign: Any
+    logabsdet: Any

@@ -130,6 +130,14 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
             (Maybe, "use lstsq for the least-norm solution."),
             (NeedsValue, "remove the dependent row or column, or add a small multiple of the identity."),
         ],
+        (Code::Singular, "inv") => &[
+            (Maybe, "use a pseudo-inverse: the SVD with small singular values left out."),
+            (NeedsValue, "remove the dependent row or column, or add a small multiple of the identity."),
+        ],
+        (Code::Singular, "lu_solve" | "cho_solve" | "solve_triangular") => {
+            &[(Maybe, "use lstsq on the original matrix for the least-norm solution.")]
+        }
+        (Code::NotPositiveDefinite, "cholesky_update") => &[],
         (Code::NotPositiveDefinite, "solve") => {
             &[(Safe, "use assume_a='sym' ('her' for complex), which needs no definiteness.")]
         }
@@ -154,6 +162,16 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
             (Maybe, "use lstsq, which drops directions below the noise."),
             (Maybe, "bring columns and rows to similar size, and remove nearly equal columns."),
         ],
+        (Code::IllConditioned, "inv") => &[
+            (
+                Maybe,
+                "use solve instead of multiplying by the inverse, or lstsq, which drops directions below the noise.",
+            ),
+            (Maybe, "bring columns and rows to similar size, and remove nearly equal columns."),
+        ],
+        (Code::IllConditioned, "lu_factor") => {
+            &[(Maybe, "solve with lstsq instead: lu_solve refuses factors with a zero pivot.")]
+        }
         (Code::GpuNotUsed, _) => {
             &[(Safe, "use gpu='auto' to accept the CPU silently; lap.doctor() lists what was found.")]
         }

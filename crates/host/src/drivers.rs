@@ -13,6 +13,7 @@
 
 mod banded;
 mod decompositions;
+mod inverse;
 mod mixed;
 mod systems;
 

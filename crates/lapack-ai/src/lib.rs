@@ -41,13 +41,20 @@ pub use lapack_ai_core::{
 pub use lapack_ai_host::{STACK_SIZE, Table as LapackTable, add_table_hint};
 pub use ops::{
     CallOptions, Operand,
-    cholesky::{cholesky, cholesky_into},
+    cholesky::{cho_factor_into, cho_solve, cho_solve_into, cholesky, cholesky_into},
+    cholesky_update::{CholeskyUpdateOptions, cholesky_update, cholesky_update_into},
+    det::{Slogdet, det, det_into, slogdet, slogdet_into},
     eigh::{Eigh, EighOptions, EighOut, eigh, eigh_into},
+    inv::{inv, inv_into},
     lstsq::{Lstsq, LstsqOptions, LstsqOut, lstsq, lstsq_into},
+    lu::{Lu, LuFactors, LuOut, LuRows, lu, lu_factor, lu_factor_into, lu_into, lu_solve, lu_solve_into},
     matmul::{matmul, matmul_into},
     qr::{Qr, QrMode, QrOut, qr, qr_into},
+    rcond::{Norm, rcond, rcond_into},
     solve::{SolveOptions, Structure, solve, solve_into},
+    substitution::Transpose,
     svd::{Svd, SvdOptions, SvdOut, Vectors, svd, svd_into},
+    triangular::{TriangularOptions, solve_triangular, solve_triangular_into},
 };
 pub use provider::{
     add_library_hint, num_threads, provider, set_library, set_library_by_search, set_library_table, set_num_threads,

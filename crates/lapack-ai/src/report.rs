@@ -32,6 +32,8 @@ pub enum RcondSource {
     SingularValues,
     /// The ratio of extreme diagonal elements of a diagonal matrix: exact.
     Diagonal,
+    /// The norm of the inverse itself: exact up to rounding.
+    Inverse,
 }
 
 impl RcondSource {
@@ -43,6 +45,7 @@ impl RcondSource {
             RcondSource::Estimator => "estimator",
             RcondSource::SingularValues => "singular-values",
             RcondSource::Diagonal => "diagonal",
+            RcondSource::Inverse => "inverse",
         }
     }
 }

@@ -166,6 +166,26 @@ impl<'py> Input<'py> {
     }
 }
 
+impl<'py> Input<'py> {
+    /// The last axis as columns (n x 1), the others as batch.
+    ///
+    /// # Panics
+    /// If there is no axis, or the elements are not `T`.
+    pub(crate) fn vectors<T: Scalar>(&self) -> BatchView<'static, T> {
+        let (shape, strides) = (self.shape(), strides(fields(&self.array)));
+        let size = size_of::<T>() as isize;
+        let strides: Vec<isize> = strides.iter().map(|stride| stride / size).collect();
+        let batch = shape.len() - 1;
+        // SAFETY: as for `matrices`.
+        unsafe {
+            assert!(self.dtype == T::DTYPE);
+            let data = fields(&self.array).data.cast::<T>();
+            let first = MatrixView::from_raw(data, shape[batch], 1, strides[batch], shape[batch] as isize);
+            if batch == 0 { first.into() } else { BatchView::from_raw(first, &shape[..batch], &strides[..batch]) }
+        }
+    }
+}
+
 /// The caller's own memory to write.
 ///
 /// # Safety

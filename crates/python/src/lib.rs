@@ -20,13 +20,20 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::ops::{
+        cho::{cho_factor, cho_solve},
         cholesky::cholesky,
+        cholesky_update::cholesky_update,
+        det::{det, slogdet},
         eigh::{eigh, eigvalsh},
+        inv::inv,
         lstsq::lstsq,
+        lu::{lu, lu_factor, lu_solve},
         matmul::matmul,
         qr::qr,
+        rcond::rcond,
         solve::solve,
         svd::{svd, svdvals},
+        triangular::solve_triangular,
     };
     #[pymodule_export]
     use crate::report::Report;

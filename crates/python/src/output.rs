@@ -10,6 +10,14 @@ use std::ptr::null_mut;
 /// NumPy 2's limit of dimensions.
 const MAX_DIMENSIONS: usize = 64;
 
+/// NumPy's number of `int32`.
+const INT32: i32 = 5;
+
+/// NumPy's number of an element type, and its size.
+fn element<T: Scalar>() -> (i32, usize) {
+    (TYPE_NUMBERS[T::DTYPE as usize], size_of::<T>())
+}
+
 /// Order of the elements of each matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -40,7 +48,7 @@ impl<'py> Output<'py> {
         cols: usize,
         order: Order,
     ) -> PyResult<Self> {
-        Self::new::<T>(py, operation, batch, &[rows, cols], order)
+        Self::new(py, operation, batch, &[rows, cols], order, element::<T>())
     }
 
     /// Vectors: of `n` elements each.
@@ -51,16 +59,17 @@ impl<'py> Output<'py> {
         batch: &[usize],
         n: usize,
     ) -> PyResult<Self> {
-        Self::new::<T>(py, operation, batch, &[n], Order::ColMajor)
+        Self::new(py, operation, batch, &[n], Order::ColMajor, element::<T>())
     }
 
     #[inline]
-    fn new<T: Scalar>(
+    fn new(
         py: Python<'py>,
         operation: &'static str,
         batch: &[usize],
         last: &[usize],
         order: Order,
+        (type_number, size): (i32, usize),
     ) -> PyResult<Self> {
         let axes = batch.len() + last.len();
         if axes > MAX_DIMENSIONS {
@@ -70,11 +79,10 @@ impl<'py> Output<'py> {
         for (dim, &extent) in dims.iter_mut().zip(batch.iter().chain(last)) {
             *dim = extent as isize;
         }
-        let size = size_of::<T>() as isize;
-        let mut stride = size;
+        let mut stride = size as isize;
         let inner: [usize; 2] = match order {
-            Order::ColMajor => [axes.wrapping_sub(2), axes - 1],
-            Order::RowMajor => [axes - 1, axes.wrapping_sub(2)],
+            Order::ColMajor => [axes.wrapping_sub(2), axes.wrapping_sub(1)],
+            Order::RowMajor => [axes.wrapping_sub(1), axes.wrapping_sub(2)],
         };
         for axis in inner.into_iter().filter(|&axis| axis < axes && axis >= batch.len()) {
             strides[axis] = stride;
@@ -91,7 +99,7 @@ impl<'py> Output<'py> {
                 array_type(py),
                 axes as i32,
                 dims.as_mut_ptr().cast(),
-                TYPE_NUMBERS[T::DTYPE as usize],
+                type_number,
                 strides.as_mut_ptr().cast(),
                 null_mut(),
                 0,
@@ -100,12 +108,12 @@ impl<'py> Output<'py> {
             );
             let array = Bound::from_owned_ptr_or_err(py, raw).map_err(|_| {
                 let shape: Vec<usize> = batch.iter().chain(last).copied().collect();
-                too_large(py, operation, &shape, size_of::<T>())
+                too_large(py, operation, &shape, size)
             })?;
             let data = (*raw.cast::<numpy::npyffi::PyArrayObject>()).fields.data.cast();
             (array, data)
         };
-        let (rows, cols) = (last[0], last.get(1).copied().unwrap_or(1));
+        let (rows, cols) = (last.first().copied().unwrap_or(1), last.get(1).copied().unwrap_or(1));
         Ok(Self { array, data, batch: batch.to_vec(), rows, cols, order })
     }
 
@@ -136,6 +144,40 @@ impl<'py> Output<'py> {
     /// The array, not yet finished: for `enter_lapack` to keep.
     pub(crate) fn object(&self) -> &Bound<'py, PyAny> {
         &self.array
+    }
+
+    /// One number a matrix: shape `batch` itself.
+    #[inline]
+    pub(crate) fn scalars<T: Scalar>(py: Python<'py>, operation: &'static str, batch: &[usize]) -> PyResult<Self> {
+        Self::new(py, operation, batch, &[], Order::ColMajor, element::<T>())
+    }
+
+    /// Vectors of `n` integers of 32 bits.
+    pub(crate) fn integers(py: Python<'py>, operation: &'static str, batch: &[usize], n: usize) -> PyResult<Self> {
+        Self::new(py, operation, batch, &[n], Order::ColMajor, (INT32, size_of::<i32>()))
+    }
+
+    /// All elements of a stack of vectors of integers, vector after vector, valid while the array lives.
+    pub(crate) fn integer_elements(&mut self) -> &'static mut [i32] {
+        let len = self.batch.iter().product::<usize>() * self.rows;
+        // SAFETY: made by `integers`: new, contiguous, and all bit patterns are numbers.
+        unsafe { std::slice::from_raw_parts_mut(self.data.cast::<i32>(), len) }
+    }
+
+    /// All elements as they lie, matrix after matrix, valid while the array lives.
+    pub(crate) fn elements<T: Scalar>(&mut self) -> &'static mut [T] {
+        let len = self.batch.iter().product::<usize>() * self.rows * self.cols;
+        // SAFETY: the array is new, contiguous and of type T; all bit patterns are numbers.
+        unsafe { std::slice::from_raw_parts_mut(self.data.cast::<T>(), len) }
+    }
+
+    /// The finished array; a number where it has no dimension, as NumPy's functions return it.
+    pub(crate) fn into_number(self) -> PyResult<Bound<'py, PyAny>> {
+        if self.batch.is_empty() {
+            self.array.get_item(pyo3::types::PyTuple::empty(self.array.py()))
+        } else {
+            Ok(self.array)
+        }
     }
 
     /// The finished array.

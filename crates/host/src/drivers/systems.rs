@@ -223,11 +223,12 @@ impl Library {
         self.read_int(info)
     }
 
-    /// Solves `op(A) X = B` in place for the triangle `uplo` of A, diagonal included.
+    /// Solves `op(A) X = B` in place for the triangle `uplo` of A; with `diag` = `U` its diagonal is one and not read.
     pub unsafe fn trtrs<T: Scalar>(
         &self,
         uplo: u8,
         trans: u8,
+        diag: u8,
         n: usize,
         nrhs: usize,
         a: *const T,
@@ -241,7 +242,7 @@ impl Library {
         // SAFETY: the routine's documented interface, and this module's contract.
         unsafe {
             let trtrs = transmute::<*const c_void, Trtrs<T>>(self.entry::<T>(Routine::Trtrs));
-            trtrs(&uplo, &trans, &b'N', &n, &nrhs, a, &lda, b, &ldb, &mut info, LEN, LEN, LEN);
+            trtrs(&uplo, &trans, &diag, &n, &nrhs, a, &lda, b, &ldb, &mut info, LEN, LEN, LEN);
         }
         self.read_int(info)
     }

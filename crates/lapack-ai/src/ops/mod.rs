@@ -1,12 +1,19 @@
 //! The operations, one file each: contract, checks, dispatch, call.
 
 pub mod cholesky;
+pub mod cholesky_update;
+pub mod det;
 pub mod eigh;
+pub mod inv;
 pub mod lstsq;
+pub mod lu;
 pub mod matmul;
 pub mod qr;
+pub mod rcond;
 pub mod solve;
+pub mod substitution;
 pub mod svd;
+pub mod triangular;
 
 use crate::dispatch::{Device, decide};
 use crate::intake::{self, Part, Swept, Want};

@@ -4,7 +4,7 @@ use crate::input::{Input, writable};
 use crate::options::{call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
-use lapack_ai::{CallOptions, Layout, Operand, Scalar, cholesky_into};
+use lapack_ai::{BatchViewMut, CallOptions, Error, Layout, Operand, Report, Scalar, cholesky_into};
 use pyo3::prelude::*;
 
 /// Cholesky factor of Hermitian positive definite matrices.
@@ -60,6 +60,20 @@ fn run<'py, T: Scalar>(
     overwrite_a: bool,
     call: CallOptions,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let work = move |a: Operand<'_, T>, factor: &mut BatchViewMut<'_, T>| cholesky_into(a, factor, upper, call);
+    factorise::<T>(py, "cholesky", input, overwrite_a, call.timed, work, Ok)
+}
+
+/// Runs `work` on the input and an array for the factor, of the input's order or the input itself.
+pub(crate) fn factorise<'py, T: Scalar>(
+    py: Python<'py>,
+    operation: &'static str,
+    input: &Input<'py>,
+    overwrite_a: bool,
+    return_report: bool,
+    work: impl FnOnce(Operand<'_, T>, &mut BatchViewMut<'_, T>) -> Result<Report, Error> + Send + 'static,
+    result: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let a = input.matrices::<T>();
     let layout = a.layout();
     let order = if matches!(layout, Layout::ColMajor { .. }) { Order::ColMajor } else { Order::RowMajor };
@@ -68,13 +82,13 @@ fn run<'py, T: Scalar>(
         // SAFETY: allowed just above; both views are of memory that the caller gave up, and the operation knows that
         // they are the same.
         let (mut a, mut factor) = unsafe { (writable(&a), writable(&a)) };
-        let work = move || cholesky_into(Operand::overwritable(&mut a), &mut factor, upper, call);
+        let work = move || work(Operand::overwritable(&mut a), &mut factor);
         let outcome = enter_lapack(py, flops, &[Some(input.object())], work)?;
-        return finish(py, outcome, &[input], call.timed, || Ok(input.object().clone()));
+        return finish(py, outcome, &[input], return_report, || result(input.object().clone()));
     }
-    let output = Output::matrices::<T>(py, "cholesky", a.batch_shape(), a.rows(), a.cols(), order)?;
+    let output = Output::matrices::<T>(py, operation, a.batch_shape(), a.rows(), a.cols(), order)?;
     let mut factor = output.view();
     let arrays = [Some(input.object()), Some(output.object())];
-    let outcome = enter_lapack(py, flops, &arrays, move || cholesky_into(a.into(), &mut factor, upper, call))?;
-    finish(py, outcome, &[input], call.timed, || Ok(output.into_array()))
+    let outcome = enter_lapack(py, flops, &arrays, move || work(a.into(), &mut factor))?;
+    finish(py, outcome, &[input], return_report, || result(output.into_array()))
 }

@@ -1,12 +1,20 @@
 //! One file an operation: keywords in, views to the core, arrays out.
 
+pub(crate) mod cho;
 pub(crate) mod cholesky;
+pub(crate) mod cholesky_update;
+pub(crate) mod det;
 pub(crate) mod eigh;
+pub(crate) mod inv;
 pub(crate) mod lstsq;
+pub(crate) mod lu;
 pub(crate) mod matmul;
 pub(crate) mod qr;
+pub(crate) mod rcond;
 pub(crate) mod solve;
+pub(crate) mod substitution;
 pub(crate) mod svd;
+pub(crate) mod triangular;
 
 use crate::errors::{helper, to_python};
 use crate::input::{Input, common_dtype};
@@ -112,4 +120,17 @@ pub(crate) fn bad_rhs(py: Python<'_>, operation: &'static str, text: String, fix
 pub(crate) fn rhs_advice(a: &[usize], b: &[usize]) -> Option<String> {
     let vectors = b.len() >= 2 && a.len() == b.len() + 1 && a[..a.len() - 1] == *b;
     vectors.then(|| "b looks like a stack of vectors: pass b[..., None] and take x[..., 0].".to_string())
+}
+
+/// The two elements of a tuple that another function returned.
+pub(crate) fn pair<'py>(
+    operation: &'static str,
+    object: &Bound<'py, PyAny>,
+    what: &str,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let is_sequence = object.is_instance_of::<pyo3::types::PyTuple>() || object.is_instance_of::<pyo3::types::PyList>();
+    match (is_sequence, object.len()) {
+        (true, Ok(2)) => Ok((object.get_item(0)?, object.get_item(1)?)),
+        _ => Err(crate::options::bad(operation, &format!("the first argument must be the tuple {what}"))),
+    }
 }

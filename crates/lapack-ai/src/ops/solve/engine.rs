@@ -310,10 +310,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
             structure if self.refines(structure) => system.refined(clock, &mut item)?,
             // GETC2 finds no pivot among NaN and leaves its interchanges unset.
             structure @ Structure::General
-                if self.takes_complete_pivoting(structure)
-                    && swept.finite
-                    && !method.in_place
-                    && !method.flipped =>
+                if self.takes_complete_pivoting(structure) && swept.finite && !method.in_place && !method.flipped =>
             {
                 system.complete_pivoting(stored, clock, &mut item)?
             }

@@ -260,14 +260,14 @@ impl<T: Scalar> System<'_, T> {
         let trans = if flipped { b'T' } else { b'N' };
         let (a, lda, uplo) = (self.a, self.lda, part.uplo());
         // SAFETY: see `System`.
-        let info = unsafe { library.trtrs(uplo, trans, n, nrhs, a, lda, self.x, self.ldx) };
+        let info = unsafe { library.trtrs(uplo, trans, b'N', n, nrhs, a, lda, self.x, self.ldx) };
         if info != 0 {
             return Err(failure::<T>(structure, "trtrs", info, n));
         }
         item.lap(clock, Phase::Compute);
         let y = self.probe();
         // SAFETY: see `System`; y has n elements.
-        unsafe { library.trtrs(uplo, trans, n, 1, a, lda, y, n) };
+        unsafe { library.trtrs(uplo, trans, b'N', n, 1, a, lda, y, n) };
         Ok(self.judge(y, |_, work, aux| {
             // SAFETY: see `System`.
             unsafe { library.trcon(b'1', uplo, n, a, lda, work, aux) }
