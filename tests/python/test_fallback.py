@@ -2,7 +2,7 @@
 
 No finite matrix is known that makes a healthy library fail, so a shim in front of the real one reports the failure
 (``shim/stubborn.c``, built with the system's C compiler). A process keeps its LAPACK, so each case has its own. The
-shim spells its routines as the wheel ``scipy-openblas32`` does and stands before that one, whatever the other tests use.
+shim spells its routines as the wheel ``scipy-openblas32`` does and stands before that one, whatever other tests use.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""The LAPACK that ``LAPACK_AI_LIBRARY`` names is the one that computes, whoever made it and however wide its integers are.
+"""The LAPACK that ``LAPACK_AI_LIBRARY`` names is the one that computes, whoever made it and whatever its integers.
 
 ``bin/fetch-lapacks`` brings the libraries; ``make test-providers`` runs the other tests with each. A process keeps its
 LAPACK, so each case has its own.
