@@ -200,10 +200,8 @@ def main() -> None:
     }
     note = "float64, Fortran order (matmul: C order), one process, one image of the library; both sides copy A and give"
     note += f" new arrays; ratio = ours / direct, median over rounds, wanted at most {LIMIT:g}; solve does more than"
-    note += (
-        " dgesv: it looks for NaN and Inf and tells the conditioning, whose second right-hand side 'solve, same calls'"
-    )
-    note += " solves too"
+    note += " dgesv: it looks for NaN and Inf and tells the conditioning, for which it solves a second right-hand side;"
+    note += " in 'solve, same calls' the direct side solves one too"
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps({"note": note, "machine": machine, "rows": rows}, indent=1) + "\n")
     print(f"  -> {options.out}")

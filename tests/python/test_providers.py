@@ -159,6 +159,19 @@ print(json.dumps([numbers, int(fit.rank), info]))
     assert one[0] == pytest.approx(other[0], rel=1e-9, abs=1e-9)
 
 
+def test_mkl_is_found_by_its_name_where_its_wheel_puts_it():
+    lapack = fetched("mkl-lp64")
+    prefix = Path(lapack["path"]).parents[1]
+    code = f"""
+import sys
+sys.prefix = {str(prefix)!r}
+print(lap.set_lapack("mkl")["path"])
+"""
+    done = run_python(code, **lapack["environment"])
+    assert (done.returncode, done.stderr) == (0, ""), (done.returncode, done.stderr)
+    assert Path(done.stdout.strip()) == Path(lapack["path"]).resolve()
+
+
 def provider_error(library: Path | str) -> dict[str, Any]:
     """The fields of the error that a library gives at the first call, after looking that the second gives the same."""
     code = """
