@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python bench lint format clean setup
+.PHONY: help run test test-rust test-python test-providers lapacks bench lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,14 +42,22 @@ setup: $(STAMPS)/module ## .venv with everything, the module installed in it
 run: setup ## the main job on real data
 	@$(BIN)/python -m lapack_py.demo
 
-test: test-rust test-python ## all tests
+test: test-rust test-python test-providers ## all tests
 	@echo "==> all tests passed"
 
 test-rust: $(STAMPS)/packages
 	cargo test --release --workspace --exclude lapack-ai-python
 
-test-python: setup
+test-python: setup lapacks
 	$(BIN)/python -m pytest
+
+# Asked for each time, since what could not be had may be there now; what is there is not fetched again.
+lapacks: $(STAMPS)/packages
+	@$(BIN)/python bin/fetch-lapacks
+
+test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in out/providers.json
+	@echo "==> the tests with each LAPACK (a minute or two)"
+	@$(BIN)/python bin/test-providers
 
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py

@@ -18,7 +18,13 @@ _Table = tuple[str, dict[str, int], str | None]
 _SUFFIXES = frozenset({".so", ".dylib", ".dll"})
 _WHEELS = {"scipy-openblas32": "scipy_openblas32", "scipy-openblas64": "scipy_openblas64"}
 # MKL's wheel puts its libraries beside the interpreter, not into a package.
-_MKL_NAMES = ("lib/libmkl_rt.so.2", "lib/libmkl_rt.2.dylib", "Library/bin/mkl_rt.2.dll")
+_MKL_NAMES = (
+    "lib/libmkl_rt.so.3",
+    "lib/libmkl_rt.so.2",
+    "lib/libmkl_rt.2.dylib",
+    "Library/bin/mkl_rt.3.dll",
+    "Library/bin/mkl_rt.2.dll",
+)
 
 
 def set_lapack(which: str | os.PathLike[str]) -> Any:

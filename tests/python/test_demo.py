@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.any_lapack
+
 for package in ("matplotlib", "sklearn", "PIL"):
     pytest.importorskip(package)
 

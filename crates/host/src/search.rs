@@ -33,10 +33,17 @@ const SYSTEM_NAMES: &[&str] = &[
     "/usr/local/opt/openblas/lib/libopenblas.dylib",
 ];
 #[cfg(windows)]
-const SYSTEM_NAMES: &[&str] = &["mkl_rt.2.dll", "libopenblas.dll", "openblas.dll"];
+const SYSTEM_NAMES: &[&str] = &["mkl_rt.3.dll", "mkl_rt.2.dll", "libopenblas.dll", "openblas.dll"];
 #[cfg(not(any(target_os = "macos", windows)))]
-const SYSTEM_NAMES: &[&str] =
-    &["libmkl_rt.so.2", "libopenblas.so.0", "libopenblas.so", "libflexiblas.so.3", "libflame.so", "liblapack.so.3"];
+const SYSTEM_NAMES: &[&str] = &[
+    "libmkl_rt.so.3",
+    "libmkl_rt.so.2",
+    "libopenblas.so.0",
+    "libopenblas.so",
+    "libflexiblas.so.3",
+    "libflame.so",
+    "liblapack.so.3",
+];
 
 /// What came of one place.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 //! NaN and Inf are always looked for: with them `xGELSD` itself prints complaints and returns nonsense.
 
 use super::{
-    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
+    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
     rough_seconds, shape_mismatch, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
@@ -165,8 +165,13 @@ fn run<T: Scalar>(
 /// LWORK, LRWORK, LIWORK.
 #[cold]
 fn query<T: Scalar>(library: &Library, m: usize, n: usize, nrhs: usize) -> Result<[usize; 3]> {
-    library.check_sizes(OPERATION, &[m, n, nrhs])?;
-    if m.min(n) == 0 {
+    let k = m.min(n);
+    // xGELSD's documentation: WORK, for complex A RWORK, has at least k (10 + 2 SMLSIZ + 8 NLVL + nrhs) elements. What
+    // cannot fit must not be asked for: MKL prints a complaint where its answer overflows.
+    let levels = (k / (SMLSIZ + 1)).checked_ilog2().map_or(0, |log| log as usize + 1);
+    let workspace = k.saturating_mul(nrhs.saturating_add(10 + 2 * SMLSIZ + 8 * levels));
+    library.check_sizes(OPERATION, &[m, n, nrhs, workspace])?;
+    if k == 0 {
         return Ok([1, 1, 1]);
     }
     let (mut work, mut rwork, mut iwork) = (T::ONE, T::Real::ONE, 1_i64);
@@ -177,7 +182,6 @@ fn query<T: Scalar>(library: &Library, m: usize, n: usize, nrhs: usize) -> Resul
         library.gelsd::<T>(m, n, nrhs, none, m, none, ldb, null_mut(), zero, &mut work, ask, &mut rwork, &mut iwork);
     }
     // xGELSD needs more than 12 k + k nrhs, in WORK or in RWORK.
-    let k = m.min(n);
     let least = k.saturating_mul(nrhs).saturating_add(k.saturating_mul(12));
     let lwork =
         certain_length(OPERATION, library, work, if T::DTYPE.is_complex() { k.saturating_mul(nrhs) } else { least })?;

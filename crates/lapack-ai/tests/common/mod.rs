@@ -172,6 +172,12 @@ pub(crate) fn special<T: Scalar>(n: usize) -> Vec<(&'static str, Vec<T>)> {
     ]
 }
 
+/// Whether the library's SVD and QR are right for denormal numbers. MKL's are not, called directly either: for orders up
+/// to 5 `xGESVD` does not scale its input, and the complex `xGEQRF` gives NaN.
+pub(crate) fn svd_and_qr_bear_denormals() -> bool {
+    !lapack_ai::provider().unwrap().library.vendor().contains("Math Kernel Library")
+}
+
 /// `(A + A^H) / 2` of row-major data, without overflow.
 pub(crate) fn hermitian_part<T: Scalar>(a: &[T], n: usize) -> Vec<T> {
     let half = T::from_real(0.5);
