@@ -160,7 +160,8 @@ def takes_product(out: Any, shape: tuple[int, ...], dtype: str, x1: NDArray[Any]
     return bool(
         type(target) is np.ndarray
         and target.dtype == dtype
-        and target.ndim >= 2
+        and x1.ndim >= 2
+        and x2.ndim >= 2
         and target.flags.c_contiguous
         and not np.may_share_memory(target, x1)
         and not np.may_share_memory(target, x2)
