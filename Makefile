@@ -62,13 +62,14 @@ test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in 
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py
 
-lint: $(STAMPS)/packages ## formatting, warnings, types
+lint: setup ## formatting, warnings, types
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/stubtest lapack_py --mypy-config-file pyproject.toml
 	$(BIN)/python bin/check-hygiene
 
 format: $(STAMPS)/packages ## rewrites the sources in the project's style

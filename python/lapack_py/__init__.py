@@ -16,6 +16,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from . import _threadpools
 from ._doctor import Diagnosis, doctor
 from ._errors import (
     ConfigError,
@@ -138,4 +139,5 @@ def _set_log_level() -> None:
 
 
 hint_at_packages()
+_threadpools.register()
 _set_log_level()

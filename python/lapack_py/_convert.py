@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._errors import LapackError, raised_here
+from ._interchange import given_array
 from ._results import SVDResult
 
 _COMPUTED = frozenset("fdFD")
@@ -36,7 +37,7 @@ def as_array(value: Any, operation: str, name: str) -> tuple[NDArray[Any], int]:
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise _refuse_type(operation, name, "is a sparse matrix", ("safe", f"pass {name}.toarray()."))
     try:
-        given = np.asarray(value)
+        given = given_array(value, operation, name)
         array = _readable(given, operation, name)
     except (LapackError, Warning):
         raise
@@ -96,6 +97,8 @@ def _unreadable(value: Any, operation: str, name: str, error: Exception) -> Exce
             fix = ("needs-value", "nest lists less deeply.")
             return raised_here("LAP-E006", operation, name, f"{name} has too many dimensions", cause, fix)
     fix = ("needs-value", "pass a numpy.ndarray.")
+    if "bfloat16" in str(getattr(value, "dtype", "")):
+        fix = ("safe", f"convert it: {name}.float().")
     what = f"of type {type(value).__name__} cannot be read as an array ({type(error).__name__}: {said})"
     return _refuse_type(operation, name, what, fix)
 
@@ -106,7 +109,8 @@ def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
         return ("maybe", f"convert it, if it holds numbers: numpy.asarray({name}, dtype='float64').")
     if array.dtype.kind in "UST":
         return ("maybe", f"convert text to numbers: numpy.asarray({name}).astype('float64').")
-    if array.dtype.char == "e":
+    # The narrow types of the package ml_dtypes (bfloat16, float8_e4m3, ...) are foreign ones to NumPy.
+    if array.dtype.char == "e" or array.dtype.name.startswith(("bfloat", "float8", "float6", "float4")):
         return ("safe", f"convert it: {name}.astype('float32').")
     if array.dtype.char in "gG":
         target = "complex128" if array.dtype.char == "G" else "float64"
@@ -114,20 +118,48 @@ def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
     return ("needs-value", "pass numbers.")
 
 
-def exact_product(x1: Any, x2: Any) -> Any:
-    """NumPy's product if both operands are integers or booleans, else None; None too for what cannot be multiplied."""
+def exact_product(x1: Any, x2: Any, out: NDArray[Any] | None = None) -> Any:
+    """NumPy's product where LAPACK's types would give another; None where they would not, and for what is no operand.
+
+    NumPy multiplies integers and booleans exactly, computes float16, longdouble and objects in their own arithmetic,
+    and takes float32 with int8 or int16 as float32, where LAPACK's rule (integers are float64) gives float64.
+    """
     # The core says in its own words what is wrong with an operand.
     if np.ma.is_masked(x1) or np.ma.is_masked(x2):
         return None
     try:
-        a, b = np.asarray(x1), np.asarray(x2)
+        a, b = given_array(x1, "matmul", "x1"), given_array(x2, "matmul", "x2")
+        common = np.result_type(a, b)
     except Exception:
         return None
-    if a.dtype.char not in _EXACT or b.dtype.char not in _EXACT:
+    kinds = a.dtype.char + b.dtype.char
+    # An array of objects was made on purpose; objects from a list are a mistake in it, which is reported as one.
+    objects = all(isinstance(x, np.ndarray) for x, kind in zip((x1, x2), kinds, strict=True) if kind == "O")
+    if not all(kind in _EXACT or kind in _COMPUTED or kind in "egG" or (kind == "O" and objects) for kind in kinds):
         return None
+    taken = all(kind in _EXACT or kind in _COMPUTED for kind in kinds) and common.char in _COMPUTED
+    if taken and common == np.result_type(*(_computed_as(x.dtype) for x in (a, b))):
+        return None
+    return _by_numpy(a, b, out)
+
+
+def _computed_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type in which LAPACK computes with `dtype`."""
+    return np.dtype(np.float64) if dtype.char in _EXACT else dtype
+
+
+def _by_numpy(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None) -> Any:
+    from . import _native
+
     try:
-        return np.matmul(a, b)
+        return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
     except ValueError:
+        # The core's words for shapes that do not fit, from operands of the same shapes that take no memory.
+        _native.matmul(np.broadcast_to(0.0, a.shape), np.broadcast_to(0.0, b.shape))
+        raise
+    except TypeError:
+        if out is not None:
+            raise
         return None
     except MemoryError as error:
         raise _no_memory("matmul", None, f"the product has no room: {error}") from error
@@ -146,7 +178,8 @@ def takes_product(out: Any, shape: tuple[int, ...], dtype: str, x1: NDArray[Any]
     return bool(
         type(target) is np.ndarray
         and target.dtype == dtype
-        and target.ndim >= 2
+        and x1.ndim >= 2
+        and x2.ndim >= 2
         and target.flags.c_contiguous
         and not np.may_share_memory(target, x1)
         and not np.may_share_memory(target, x2)

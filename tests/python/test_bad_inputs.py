@@ -261,17 +261,32 @@ REFUSED: dict[str, tuple[Any, type, str]] = {
 }
 
 
-@every_operation
-@pytest.mark.parametrize("name", REFUSED)
+# NumPy multiplies these in their own arithmetic, and so do we; they are refused by all other operations.
+MULTIPLIED = {"objects", "float16", "long double", "complex long double"}
+NO_FACTOR = [name for name in REFUSED if name not in MULTIPLIED]
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [(op, name) for op in OPERATIONS for name in (NO_FACTOR if op == "matmul" else REFUSED)],
+)
 def test_what_no_operation_takes_is_refused_in_words(operation, name):
     given, kind, text = REFUSED[name]
     error = refuses(lambda: OPERATIONS[operation][0](given), kind, text)
     assert error.argument in {"a", "x", "x1"}
 
 
-@pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize(
-    ("call", "argument"), [(lap.solve, "b"), (lap.lstsq, "b"), (lap.matmul, "x2")], ids=["solve", "lstsq", "matmul"]
+    ("call", "argument", "name"),
+    [
+        (call, argument, name)
+        for call, argument, names in [
+            (lap.solve, "b", REFUSED),
+            (lap.lstsq, "b", REFUSED),
+            (lap.matmul, "x2", NO_FACTOR),
+        ]
+        for name in names
+    ],
 )
 def test_the_second_argument_is_named_where_it_is_the_second_that_is_refused(call, argument, name):
     given, kind, text = REFUSED[name]
@@ -279,7 +294,7 @@ def test_the_second_argument_is_named_where_it_is_the_second_that_is_refused(cal
     assert error.argument == argument
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", NO_FACTOR)
 def test_a_product_of_what_is_refused_is_refused(name):
     given, kind, text = REFUSED[name]
     assert refuses(lambda: lap.matmul(given, given), kind, text).argument == "x1"

@@ -66,7 +66,7 @@ fn exact_product<'py>(
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if is_readable(x1) || is_readable(x2) {
+    if is_readable(x1) && is_readable(x2) {
         return Ok(None);
     }
     static EXACT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
