@@ -28,6 +28,7 @@ pub mod ops;
 
 mod batch;
 mod conditioning;
+mod fork;
 mod intake;
 mod provider;
 mod report;

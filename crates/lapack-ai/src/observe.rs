@@ -4,6 +4,7 @@
 //! atomic load, in [`is_observed`].
 
 use crate::Report;
+use crate::fork;
 use lapack_ai_core::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,6 +37,7 @@ pub struct Subscription {
 
 /// Tells `observer` of every call from now on.
 pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
+    let _inside = fork::inside();
     let mut observers = OBSERVERS.write().unwrap_or_else(PoisonError::into_inner);
     let id = observers.last().map_or(1, |(last, _)| last + 1);
     observers.push((id, observer));
@@ -45,12 +47,14 @@ pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        let inside = fork::inside();
         let mut observers = OBSERVERS.write().unwrap_or_else(PoisonError::into_inner);
         let position = observers.iter().position(|(id, _)| *id == self.id);
         let removed = position.map(|position| observers.remove(position));
         OBSERVED.store(!observers.is_empty(), Ordering::Relaxed);
         // An observer's own end may compute, and so come back here.
         drop(observers);
+        drop(inside);
         drop(removed);
     }
 }
@@ -65,6 +69,7 @@ pub fn is_observed() -> bool {
 #[cold]
 pub(crate) fn emit(event: &CallEvent<'_>) {
     let observers: Vec<Arc<dyn Observer>> = {
+        let _inside = fork::inside();
         let observers = OBSERVERS.read().unwrap_or_else(PoisonError::into_inner);
         observers.iter().map(|(_, observer)| Arc::clone(observer)).collect()
     };

@@ -1,6 +1,7 @@
 //! The process's LAPACK: found at the first call that needs it, or chosen by the program.
 
 use crate::config::config;
+use crate::fork;
 use lapack_ai_core::{Error, Result};
 use lapack_ai_host::{Attempt, Library, Outcome, Search, Table, find};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub fn provider() -> Result<&'static Search> {
 
 #[cold]
 fn first_use() -> Result<&'static Search> {
+    let _inside = fork::inside();
     let mut opened = opened();
     // SAFETY: as in `provider`; another thread may have been quicker.
     if let Some(search) = unsafe { CURRENT.load(Ordering::Acquire).as_ref() } {
@@ -92,6 +94,7 @@ impl Opened {
 /// # Errors
 /// `LAP-E031` if it cannot be used; the former one stays in use.
 pub fn set_library(path: &Path) -> Result<&'static Search> {
+    let _inside = fork::inside();
     opened().choose(path, || Library::open(path))
 }
 
@@ -100,6 +103,7 @@ pub fn set_library(path: &Path) -> Result<&'static Search> {
 /// # Errors
 /// As [`set_library`].
 pub fn set_library_table(name: &str, table: &Table) -> Result<&'static Search> {
+    let _inside = fork::inside();
     opened().choose(Path::new(name), || table.open())
 }
 
@@ -108,6 +112,7 @@ pub fn set_library_table(name: &str, table: &Table) -> Result<&'static Search> {
 /// # Errors
 /// As [`provider`]; the former one stays in use.
 pub fn set_library_by_search() -> Result<&'static Search> {
+    let _inside = fork::inside();
     let mut opened = opened();
     let known = opened.libraries.iter().find(|(name, _)| name.is_none()).map(|(_, search)| *search);
     if let Some(search) = known {
@@ -143,6 +148,7 @@ pub fn num_threads() -> Result<usize> {
 /// # Errors
 /// As [`provider`].
 pub fn set_num_threads(threads: usize) -> Result<()> {
+    let _inside = fork::inside();
     library()?.threads().set(threads);
     Ok(())
 }

@@ -16,6 +16,7 @@ pub mod svd;
 pub mod triangular;
 
 use crate::dispatch::{Device, decide};
+use crate::fork;
 use crate::intake::{self, Part, Swept, Want};
 use crate::observe::{self, CallEvent};
 use crate::report::{Clock, Report};
@@ -90,6 +91,7 @@ pub(crate) fn call<T: Scalar, R>(
             report.engine = decision.engine;
             report.reason = decision.reason;
             report.warnings.extend(decision.warning);
+            let _inside = fork::inside();
             body(&mut report, timed)
         }
         Err(error) => Err(error),

@@ -45,7 +45,7 @@ pub(crate) fn matmul<'py>(
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("matmul", true, gpu, device, return_report)?;
-    if let Some(product) = exact_product(py, x1, x2)? {
+    if let Some(product) = exact_product(py, x1, x2, out)? {
         return with_numpys_report(py, product, out, call);
     }
     let (a, b) = (Input::new(x1, "matmul", "x1")?, Input::new(x2, "matmul", "x2")?);
@@ -59,18 +59,20 @@ pub(crate) fn matmul<'py>(
     with_scalar!(a.dtype(), run(py, &a, &b, out, call))
 }
 
-/// NumPy's product where both operands are integers or booleans: exact, which floating point is not.
+/// NumPy's product where LAPACK's types would give another: of integers, which are multiplied exactly, of float16 and the
+/// like.
 #[inline]
 fn exact_product<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
+    out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     if is_readable(x1) && is_readable(x2) {
         return Ok(None);
     }
     static EXACT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let product = helper(py, &EXACT, "lapack_py._convert", "exact_product")?.call1((x1, x2))?;
+    let product = helper(py, &EXACT, "lapack_py._convert", "exact_product")?.call1((x1, x2, out))?;
     Ok((!product.is_none()).then_some(product))
 }
 
@@ -84,7 +86,7 @@ fn with_numpys_report<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let outcome = decide("matmul", call.device).map(|decision| {
         let mut report = lapack_ai::Report::new("matmul", lapack_ai::DType::Float64, 0, 0, 1);
-        report.reason = "integers are multiplied exactly, by NumPy";
+        report.reason = "types that LAPACK does not have are multiplied by NumPy";
         report.routine = "numpy.matmul";
         report.warnings.extend(decision.warning);
         report
