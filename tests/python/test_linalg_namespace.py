@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,3 +144,14 @@ def test_the_module_can_be_imported_first_and_by_star():
         "assert 'scipy' not in sys.modules, 'importing must not wait for SciPy'\n"
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_difference_from_the_peers_has_its_reason(tmp_path):
+    table = tmp_path / "coverage.md"
+    script = Path(__file__).parents[2] / "bin" / "coverage-table"
+    done = subprocess.run([sys.executable, script, table], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    text = table.read_text()
+    for peer in ("numpy.linalg", "scipy.linalg", "Array API"):
+        assert peer in text
+    assert "| `svd` | yes | yes | yes |" in text
