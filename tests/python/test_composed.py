@@ -25,6 +25,7 @@ from conftest import (
 )
 
 import lapack_py as lap
+from lapack_py._composed import exponential
 
 layouts = pytest.mark.parametrize("layout", LAYOUTS)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -207,9 +208,8 @@ def test_a_chain_is_multiplied_in_the_cheapest_order():
     chain = [np.ones((30, 2)), np.ones((2, 40)), np.ones((40, 2)), np.ones((2, 50))]
     with lap.observe(lambda report, error: events.append(report.shape)):
         lap.multi_dot(chain)
-    # (A (B C)) D costs 30*2*2 + 2*40*2 + 30*2*50 steps, from the left it would be 30*2*40 + 30*40*2 + 30*2*50.
-    assert (30, 2, 40) not in events
-    assert len(events) == 3
+    # (A (B C)) D costs 3280 steps, A ((B C) D) 3360, and from the left it would be 7800.
+    assert events == [(1, 2, 2), (1, 30, 2), (1, 30, 50)]
 
 
 def test_chains_that_do_not_fit_are_refused_with_the_number_of_the_array():
@@ -299,6 +299,36 @@ def test_the_exponential_of_enormous_matrices_is_finite_where_it_exists(dtype):
 
 def dtype_scale(dtype: str) -> Any:
     return np.dtype(dtype).type(1e20 if dtype == "float32" else 1e200)
+
+
+def choice(a: np.ndarray) -> tuple[int, int]:
+    """Order of the Pade approximant and number of scalings."""
+    order, scalings, _ = exponential._Exponential(a[None], np.array([False]), "auto", None)._choose()
+    return int(order[0]), int(scalings[0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "orders"),
+    [("float32", {3: 0.43, 5: 1.88, 7: 3.93}), ("float64", {3: 0.015, 5: 0.25, 7: 0.95, 9: 2.1, 13: 4.25})],
+)
+def test_the_order_is_the_lowest_that_the_size_allows_and_then_scaling_begins(dtype, orders):
+    # Of a multiple of a projection, all powers are of one size.
+    projection_matrix = np.full((2, 2), 0.5, dtype=dtype)
+    for order, size in orders.items():
+        assert choice(0.95 * size * projection_matrix) == (order, 0)
+        above = choice(1.05 * size * projection_matrix)
+        assert above == ((order, 1) if order == max(orders) else (min(m for m in orders if m > order), 0))
+    assert choice(64 * max(orders.values()) * 0.95 * projection_matrix) == (max(orders), 6)
+
+
+def test_a_matrix_whose_powers_vanish_by_cancellation_is_scaled_all_the_same():
+    square_zero = np.array([[1.0, -1], [1, -1]])
+    assert choice(0.001 * square_zero) == (3, 0)
+    order, scalings = choice(1000 * square_zero)
+    assert order == 13
+    assert scalings > 3
+    # Without cancellation there is nothing to fear.
+    assert choice(np.array([[0, 1000.0], [0, 0]])) == (3, 0)
 
 
 def test_members_of_a_batch_are_scaled_each_for_itself():

@@ -124,6 +124,13 @@ def test_options_change_the_way_and_not_the_result(dtype, normalizer, transpose)
         within(np.max(np.abs(result.S - [8, 4, 2, 1])), 40, dtype, "singular values")
 
 
+def test_power_iterations_keep_directions_that_are_a_billion_times_smaller():
+    a = spectrum(40, 30, [1, 1e-3, 1e-6, 1e-9])
+    for normalizer in ("auto", "QR", "LU"):
+        s = lap.randomized_svd(a, 4, n_oversamples=0, n_iter=5, power_iteration_normalizer=normalizer, random_state=0).S
+        np.testing.assert_allclose(s, [1, 1e-3, 1e-6, 1e-9], rtol=1e-5)
+
+
 @reals
 @pytest.mark.parametrize("shape", [(40, 25), (25, 40)], ids=str)
 def test_signs_and_numbers_are_scikit_learns(dtype, shape):
