@@ -82,6 +82,8 @@ def test_the_pinv_of_an_empty_matrix_is_empty(shape):
 def test_bounds_of_pinv_that_contradict_or_do_not_fit_are_refused():
     refuses(lambda: lap.pinv(np.eye(2), 0.1, rtol=0.1), lap.LapackError, "pinv: rcond and rtol are two names")
     refuses(lambda: lap.pinv(np.ones((3, 2, 2)), [0.1, 0.2]), lap.ShapeError, "pinv: the bound has shape (2,)")
+    refuses(lambda: lap.pinv(np.eye(2), rtol="x"), lap.LapackError, "pinv: rtol='x' must be a number")
+    refuses(lambda: lap.orth(np.eye(2), "x"), lap.LapackError, "orth: rcond='x' must be None or a number")
     refuses(lambda: lap.pinv(np.eye(2), [0.1, 0.2]), lap.ShapeError, "pinv: the bound has shape (2,)")
 
 

@@ -138,6 +138,8 @@ def test_orders_and_axes_that_do_not_exist_are_refused_in_words():
     refuses(lambda: lap.norm(a, "max"), lap.LapackError, "norm: ord='max' is no norm of matrices")
     refuses(lambda: lap.matrix_norm(a, ord=7), lap.LapackError, "matrix_norm: ord=7")
     refuses(lambda: lap.norm(a[0], "fro"), lap.LapackError, "norm: ord='fro' is no norm of vectors")
+    refuses(lambda: lap.norm(a[0], [1, 2]), lap.LapackError, "norm: ord=[1, 2] is no norm of vectors")
+    refuses(lambda: lap.norm(a, [1, 2]), lap.LapackError, "norm: ord=[1, 2] is no norm of matrices")
     refuses(lambda: lap.vector_norm(a, ord="nuc"), lap.LapackError, "vector_norm: ord='nuc'")
     refuses(lambda: lap.norm(np.ones((2, 2, 2)), 2), lap.LapackError, "x has 3 dimensions, but norms are of vectors")
     refuses(lambda: lap.matrix_norm(a[0]), lap.ShapeError, "matrix_norm: x has 1 dimension")
@@ -198,6 +200,7 @@ def test_what_has_no_condition_number_is_refused():
     refuses(lambda: lap.cond(np.ones(3)), lap.ShapeError, "cond: x has 1 dimension")
     refuses(lambda: lap.cond(np.ones((2, 3)), 1), lap.ShapeError, "cond: x must be square, not 2 x 3")
     refuses(lambda: lap.cond(np.eye(2), 3), lap.LapackError, "cond: p=3 must be")
+    refuses(lambda: lap.cond(np.eye(2), [1]), lap.LapackError, "cond: p=[1] must be")
     refuses(lambda: lap.cond(np.eye(2), "max"), lap.LapackError, "cond: p='max' must be")
     assert lap.cond(np.zeros((0, 2, 2))).shape == np.linalg.cond(np.zeros((0, 2, 2))).shape == (0,)
 
@@ -238,6 +241,7 @@ def test_bounds_that_do_not_fit_are_refused():
     refuses(lambda: lap.matrix_rank(np.eye(2), 0.1, rtol=0.1), lap.LapackError, "tol and rtol cannot both be given")
     refuses(lambda: lap.matrix_rank(np.ones((3, 2, 2)), [1, 2]), lap.ShapeError, "the bound has shape (2,)")
     refuses(lambda: lap.matrix_rank(np.ones((3, 2, 2)), rtol=[1, 2]), lap.ShapeError, "the bound has shape (2,)")
+    refuses(lambda: lap.matrix_rank(np.eye(2), "x"), lap.LapackError, "matrix_rank: tol='x' must be a number")
     bad = np.ones((3, 2, 2))
     bad[1, 0, 1] = np.nan
     error = refuses(lambda: lap.matrix_rank(bad), lap.NonFiniteError, "matrix_rank: A has NaN at row 0, column 1")

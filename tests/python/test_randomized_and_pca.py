@@ -186,6 +186,7 @@ def test_options_outside_their_range_are_refused_in_words():
         ({"n_oversamples": -1}, "n_oversamples=-1 must be at least 0"),
         ({"n_iter": -2}, "n_iter=-2 must be at least 0"),
         ({"power_iteration_normalizer": "SVD"}, "power_iteration_normalizer='SVD' must be"),
+        ({"transpose": "no"}, "transpose='no' must be True, False or 'auto'"),
         ({"random_state": -1}, "random_state=-1 must be"),
         ({"random_state": "x"}, "random_state='x' must be"),
         ({"svd_lapack_driver": "gesvd"}, "svd_lapack_driver must be"),
@@ -338,6 +339,19 @@ def test_constant_data_have_no_variance_and_give_no_warning():
     assert result.n_components == 1
     np.testing.assert_array_equal(result.explained_variance, [0])
     np.testing.assert_array_equal(result.transform(np.full((2, 3), 2.0)), np.zeros((2, 1)))
+
+
+@reals
+@pytest.mark.parametrize("solver", ["full", "covariance_eigh", "randomized"])
+def test_shares_of_the_variance_do_not_leave_the_range_of_the_type(dtype, solver):
+    x = samples(60, 5, dtype)
+    plain = lap.pca(x, 3, svd_solver=solver, random_state=0)
+    limits = np.finfo(dtype)
+    for size in (limits.max / 1024, limits.tiny * 1024):
+        result = lap.pca(x * size, 3, svd_solver=solver, random_state=0)
+        within(np.max(np.abs(result.explained_variance_ratio - plain.explained_variance_ratio)), 60, dtype, "shares")
+        within(norm(result.components - plain.components), 60, dtype, "components", fail=300)
+        within(np.max(np.abs(result.singular_values / size - plain.singular_values)) / 60, 60, dtype, "values")
 
 
 def test_integers_and_lists_are_taken_and_the_input_is_left_alone():

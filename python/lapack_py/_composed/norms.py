@@ -14,6 +14,7 @@ chapter 6. Names, defaults and results are those of ``numpy.linalg``, with two d
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, Literal, TypeAlias
 
@@ -180,15 +181,15 @@ def cond(x: Any, p: _Order = None, *, gpu: Gpu = "auto", device: Device = None, 
     if a.shape[-2] * a.shape[-1] == 0:
         cause = "the condition number compares singular values, and an empty matrix has none"
         raise raised_here("LAP-E006", "cond", "x", "x is empty; its condition number is not defined", cause)
+    if not _is_matrix_order(p):
+        raise bad_option("cond", f"p={p!r} must be {_MATRIX_ORDERS}")
     report: _native.Report | None
     with np.errstate(all="ignore"):
-        if p is None or p in {2, -2}:
+        if p in (None, 2, -2):
             s, report = _singular_values(a, gpu, device)
             result = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
         else:
             require_square(a, "cond", "x")
-            if not _is_matrix_order(p):
-                raise bad_option("cond", f"p={p!r} must be {_MATRIX_ORDERS}")
             inverse, report = _inverses(a, gpu, device)
             of_a, _ = _norm(a, p, (-2, -1), False, "cond", gpu, device)
             of_inverse, _ = _norm(inverse, p, (-2, -1), False, "cond", gpu, device)
@@ -206,9 +207,9 @@ def _measurable(x: Any, operation: str) -> Array:
 
 
 def _is_matrix_order(order: Any) -> bool:
-    return order is None or (
-        order in ("fro", "f", "nuc") if isinstance(order, str) else order in (1, -1, 2, -2, np.inf, -np.inf)
-    )
+    if order is None or np.ndim(order) > 0:
+        return order is None
+    return order in ("fro", "f", "nuc") if isinstance(order, str) else order in (1, -1, 2, -2, np.inf, -np.inf)
 
 
 def _norm(
@@ -251,7 +252,7 @@ def _norm(
 
 def _vector_norm(x: Array, order: Any, axis: int, keepdims: bool, operation: str) -> Any:
     """NumPy's norm of vectors."""
-    if isinstance(order, str):
+    if order is not None and (isinstance(order, str) or np.ndim(order) > 0):
         raise bad_option(operation, f"ord={order!r} is no norm of vectors; use a number")
     if order is None or order == 2:
         return _euclidean(x, axis, keepdims)
@@ -272,9 +273,8 @@ def _euclidean(x: Array, axis: Any, keepdims: bool) -> Any:
         result = np.linalg.norm(x, None, axis, keepdims)
     if x.dtype.kind not in "fc" or x.size == 0:
         return result
-    limits = np.finfo(x.dtype)
-    doubtful = ~np.isfinite(result) | (result < np.sqrt(limits.tiny) / limits.eps)
-    if not doubtful.any():
+    doubtful = ~((result >= _smallest_safe(x.dtype.char)) & (result < np.inf))
+    if not np.any(doubtful):
         return result
     with np.errstate(all="ignore"):
         size = np.abs(x).max(axis=axis, keepdims=True)
@@ -284,6 +284,13 @@ def _euclidean(x: Array, axis: Any, keepdims: bool) -> Any:
         chosen = np.where(usable, scaled, np.where(np.isnan(size), np.nan, size))
     reduced = chosen.astype(result.dtype).reshape(np.shape(result))
     return np.where(doubtful, reduced, result).astype(result.dtype)[()]
+
+
+@functools.cache
+def _smallest_safe(char: str) -> Any:
+    """The norm from which on squares that underflow are negligible."""
+    limits = np.finfo(char)
+    return np.sqrt(limits.tiny) / limits.eps
 
 
 def _spectral(

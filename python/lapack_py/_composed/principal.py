@@ -24,6 +24,7 @@ import numpy as np
 from .. import _native
 from .._errors import composed, raised_here
 from ._common import Array, Device, Gpu, adjoint, answer, bad_option, bad_shape, matrices, product, require_finite
+from .norms import norm
 from .randomized import RandomState, at_least, flipped, generator, randomized_svd
 
 _SOLVERS = ("auto", "full", "covariance_eigh", "randomized")
@@ -164,8 +165,9 @@ def pca(
     wanted = _wanted(n_components, min(n, p), svd_solver)
     rng = generator(random_state, "pca")
     engine: dict[str, Any] = {"gpu": gpu, "device": device}
-    mean = x.mean(axis=0)
-    centred = x - mean
+    with np.errstate(over="ignore"):
+        mean = x.mean(axis=0)
+        centred = x - mean
     solver = svd_solver if svd_solver != "auto" else _choice(n, p, wanted)
     found = None
     if solver == "covariance_eigh":
@@ -181,15 +183,27 @@ def pca(
     else:
         (u, s, vh), report = found
     _, vh = flipped(u, vh, by_u=False)
-    variance = s**2 / (n - 1)
-    total = np.sum(np.abs(centred) ** 2, dtype=s.dtype) / (n - 1) if solver == "randomized" else np.sum(variance)
-    with np.errstate(invalid="ignore"):
-        ratio = variance / total
+    # Variances may be beyond the range of the type; their shares are not.
+    scale = s[0] if s[0] > 0 else s.dtype.type(1)
+    squares = (s / scale) ** 2
+    total = (norm(centred) / scale) ** 2 if solver == "randomized" else np.sum(squares)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        unit = scale * scale / (n - 1)
+        variance = squares * unit
+        ratio = squares / total
     k = int(wanted) if isinstance(wanted, int) else _count(ratio, wanted)
     left = min(n, p) - k
-    noise = max(total - np.sum(variance[:k]), s.dtype.type(0)) / left if left else s.dtype.type(0)
+    noise = max(total - np.sum(squares[:k]), 0) / left * unit if left else 0
     result = PCAResult(
-        vh[:k].copy(), variance[:k].copy(), ratio[:k].copy(), s[:k].copy(), mean, noise, k, solver, bool(whiten)
+        vh[:k].copy(),
+        variance[:k].copy(),
+        ratio[:k].copy(),
+        s[:k].copy(),
+        mean,
+        s.dtype.type(noise),
+        k,
+        solver,
+        bool(whiten),
     )
     return answer(result, report, return_report)
 
@@ -230,7 +244,10 @@ def _choice(n: int, p: int, wanted: int | float) -> str:
 def _by_covariance(centred: Array, wanted: int | float, engine: dict[str, Any], checked: bool) -> Any:
     """((U, S, Vh), report) without U; None if `checked` and squaring has cost the wanted components their digits."""
     n, p = centred.shape
-    gram = product(adjoint(centred), centred, **engine)
+    # A power of 2, so that squares stay within the range of the type.
+    size = np.ldexp(centred.real.dtype.type(1), np.frexp(np.max(np.abs(centred)))[1] - 1)
+    scaled = centred / size
+    gram = product(adjoint(scaled), scaled, **engine)
     (w, v), report = _native.eigh(gram, **engine, return_report=True)
     k = min(n, p)
     w, vh = np.maximum(w[::-1][:k], 0), adjoint(v)[::-1][:k]
@@ -238,7 +255,7 @@ def _by_covariance(centred: Array, wanted: int | float, engine: dict[str, Any], 
         needed = wanted if isinstance(wanted, int) else _count(w / max(np.sum(w), np.finfo(w.dtype).tiny), wanted)
         if w[needed - 1] <= np.sqrt(np.finfo(w.dtype).eps) * w[0]:
             return None
-    return (np.zeros((0, k), dtype=centred.dtype), np.sqrt(w), vh), report
+    return (np.zeros((0, k), dtype=centred.dtype), np.sqrt(w) * size, vh), report
 
 
 def _count(ratio: Array, share: float) -> int:

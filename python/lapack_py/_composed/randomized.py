@@ -36,6 +36,7 @@ from ._common import (
     require_finite,
     whole_number,
 )
+from .norms import norm
 
 # Five probes: the bound fails once in 100 000 calls.
 PROBES = 5
@@ -116,7 +117,9 @@ def randomized_svd(
     normalized = power_iteration_normalizer != "none"
     if power_iteration_normalizer == "auto":
         normalized = iterations > 2
-    turned = rows < columns if isinstance(transpose, str) and transpose == "auto" else bool(transpose)
+    if not (isinstance(transpose, (bool, np.bool)) or (isinstance(transpose, str) and transpose == "auto")):
+        raise bad_option("randomized_svd", f"transpose={transpose!r} must be True, False or 'auto'")
+    turned = rows < columns if isinstance(transpose, str) else bool(transpose)
     rng = generator(random_state, "randomized_svd")
     engine: dict[str, Any] = {"gpu": gpu, "device": device}
     work = np.swapaxes(a, -1, -2) if turned else a
@@ -152,7 +155,7 @@ def _error_bound(a: Array, u: Array, s: Array, vh: Array, rng: Any, engine: dict
     probes = _gaussian((*a.shape[:-2], a.shape[-1], PROBES), a.dtype, rng)
     rest = product(a, probes, **engine)
     rest = rest - product(u * s[..., None, :], product(vh, probes, **engine), **engine)
-    largest = np.max(np.linalg.norm(rest, axis=-2), axis=-1)
+    largest = np.max(norm(rest, axis=-2), axis=-1)
     return np.asarray(10 * math.sqrt(2 / math.pi) * largest, dtype=s.dtype)[()]
 
 

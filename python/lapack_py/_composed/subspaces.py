@@ -69,29 +69,35 @@ def pinv(
     bound = 1e-15 if rcond is None and rtol is np._NoValue else rtol if rcond is None else rcond
     if bound is None:
         bound = max(array.shape[-2:]) * np.finfo(array.dtype).eps
-    if _common_shape(bound, array, "pinv") != array.shape[:-2]:
-        raise _bad_bound(bound, array, "pinv")
+    bounds = _bounds(bound, array, "pinv", "rtol" if rcond is None else "rcond", enlarge=False)
     (u, s, vh), report = _native.svd(
         array, False, True, hermitian, check_finite=check_finite, gpu=gpu, device=device, return_report=True
     )
-    cutoff = np.asarray(bound)[..., None] * np.max(s, axis=-1, keepdims=True, initial=0)
+    cutoff = bounds * np.max(s, axis=-1, keepdims=True, initial=0)
     large = s > cutoff
     inverse = np.divide(1, s, where=large, out=np.zeros_like(s))
     result = product(adjoint(vh) * inverse[..., None, :], adjoint(u), gpu, device)
     return answer(result, report, return_report)
 
 
-def _common_shape(bound: Any, array: Array, operation: str) -> tuple[int, ...]:
-    """The leading dimensions of the matrices and of their bounds, which must fit together."""
+def _bounds(value: Any, array: Array, operation: str, name: str, enlarge: bool) -> Array:
+    """Bounds for the matrices, with an axis for singular values; `enlarge` if they may be more than the matrices."""
     try:
-        return np.broadcast_shapes(np.shape(bound), array.shape[:-2])
+        bounds = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise bad_option(
+            operation, f"{name}={value!r} must be a number, or an array with one number a matrix"
+        ) from None
+    batch = array.shape[:-2]
+    try:
+        fits = enlarge or np.broadcast_shapes(bounds.shape, batch) == batch
+        np.broadcast_shapes(bounds.shape, batch)
     except ValueError:
-        raise _bad_bound(bound, array, operation) from None
-
-
-def _bad_bound(bound: Any, array: Array, operation: str) -> Exception:
-    text = f"the bound has shape {np.shape(bound)}, but the matrices have the leading dimensions {array.shape[:-2]}"
-    return bad_shape(operation, None, text, ("maybe", "give one number, or one a matrix."))
+        fits = False
+    if not fits:
+        text = f"the bound has shape {bounds.shape}, but the matrices have the leading dimensions {batch}"
+        raise bad_shape(operation, None, text, ("maybe", "give one number, or one a matrix."))
+    return bounds[..., None]
 
 
 @composed("matrix_rank", "A")
@@ -140,15 +146,14 @@ def matrix_rank(
     if array.ndim < 2:
         honour_engine(gpu, device)
         return answer(int(bool(np.any(array != 0))), None, return_report)
-    _common_shape(rtol if tol is None else tol, array, "matrix_rank")
+    default = max(array.shape[-2:]) * np.finfo(array.dtype).eps
+    name, value = ("tol", tol) if tol is not None else ("rtol", default if rtol is None else rtol)
+    cutoff = _bounds(value, array, "matrix_rank", name, enlarge=True)
     s, report = _native.svd(
         array, False, False, hermitian, check_finite=check_finite, gpu=gpu, device=device, return_report=True
     )
-    if tol is not None:
-        cutoff = np.asarray(tol)[..., None]
-    else:
-        relative = max(array.shape[-2:]) * np.finfo(s.dtype).eps if rtol is None else np.asarray(rtol)[..., None]
-        cutoff = np.max(s, axis=-1, keepdims=True, initial=0) * relative
+    if tol is None:
+        cutoff = cutoff * np.max(s, axis=-1, keepdims=True, initial=0)
     return answer(np.count_nonzero(s > cutoff, axis=-1), report, return_report)
 
 
@@ -250,6 +255,8 @@ def _one_rank(s: Array, shape: tuple[int, ...], rcond: float | None, operation: 
     """The rank of all matrices of a stack; bases of different sizes do not fit into one array."""
     if rcond is None:
         rcond = float(np.finfo(s.dtype).eps) * max(shape[-2:])
+    elif not isinstance(rcond, (int, float, np.number)):
+        raise bad_option(operation, f"rcond={rcond!r} must be None or a number")
     cutoff = np.max(s, axis=-1, keepdims=True, initial=0) * rcond
     ranks = np.count_nonzero(s > cutoff, axis=-1)
     smallest, largest = (int(np.min(ranks)), int(np.max(ranks))) if np.size(ranks) else (0, 0)
