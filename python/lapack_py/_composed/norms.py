@@ -326,14 +326,13 @@ def _inverses(a: Array, gpu: Gpu, device: Device) -> tuple[Array, _native.Report
     """Inverses in double precision; NaN for singular matrices and those with a NaN or Inf."""
     n = a.shape[-1]
     stack = a.reshape(-1, n, n).astype(np.result_type(a.dtype, np.float64))
-    identity = np.eye(n, dtype=stack.dtype)
     usable = np.isfinite(stack).all(axis=(-2, -1))
-    stack[~usable] = identity
+    stack[~usable] = np.eye(n)
     try:
-        inverse, report = _native.solve(stack, identity, gpu=gpu, device=device, return_report=True)
+        inverse, report = _native.inv(stack, gpu=gpu, device=device, return_report=True)
     except SingularMatrixError as error:
         usable[error.failed] = False
-        stack[~usable] = identity
-        inverse, report = _native.solve(stack, identity, gpu=gpu, device=device, return_report=True)
+        stack[~usable] = np.eye(n)
+        inverse, report = _native.inv(stack, gpu=gpu, device=device, return_report=True)
     inverse[~usable] = np.nan
     return inverse.reshape(a.shape), report

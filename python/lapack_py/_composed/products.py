@@ -1,7 +1,7 @@
 """Products of several matrices, and systems with tensors.
 
 - Powers by repeated squaring: ``A^n`` is the product of those ``A^(2^k)`` whose bit is set in n. Negative powers are
-  powers of the inverse, from ``A X = I``. D. E. Knuth, The Art of Computer Programming 2 (3rd ed.), section 4.6.3.
+  powers of the inverse. D. E. Knuth, The Art of Computer Programming 2 (3rd ed.), section 4.6.3.
 - The cheapest order of a chain of products by dynamic programming over all its parts. T. H. Cormen, C. E. Leiserson,
   R. L. Rivest, C. Stein, Introduction to Algorithms (3rd ed.), section 15.2.
 - A tensor equation ``sum_J a[I, J] x[J] = b[I]`` is a system of equations once the axes I and the axes J are each laid
@@ -74,8 +74,7 @@ def matrix_power(a: Any, n: int, *, gpu: Gpu = "auto", device: Device = None, re
         identity = np.eye(power.shape[-1], dtype=power.dtype)
         return answer(np.broadcast_to(identity, power.shape).copy(), None, return_report)
     if n < 0:
-        identity = np.eye(power.shape[-1], dtype=power.dtype)
-        power, report = _native.solve(power, identity, gpu=gpu, device=device, return_report=True)
+        power, report = _native.inv(power, gpu=gpu, device=device, return_report=True)
         n = -n
     elif n == 1:
         honour_engine(gpu, device)
@@ -254,7 +253,7 @@ def tensorinv(a: Any, ind: int = 2, *, gpu: Gpu = "auto", device: Device = None,
     ind : int
         How many of the first axes are those of the right-hand side; positive.
     gpu, device, return_report
-        As in `solve`.
+        As in `inv`.
 
     Returns
     -------
@@ -267,7 +266,7 @@ def tensorinv(a: Any, ind: int = 2, *, gpu: Gpu = "auto", device: Device = None,
 
     Notes
     -----
-    NumPy's ``numpy.linalg.tensorinv``. LAPACK xGETRF, as `solve`.
+    NumPy's ``numpy.linalg.tensorinv``. LAPACK xGETRF, as `inv`.
     """
     tensor = as_array(a, "tensorinv", "a")[0]
     ind = whole_number(ind, "tensorinv", "ind")
@@ -277,6 +276,5 @@ def tensorinv(a: Any, ind: int = 2, *, gpu: Gpu = "auto", device: Device = None,
     if rows != columns:
         text = f"a must have as many elements in its first {ind} axes as in the others, not {rows} and {columns}"
         raise bad_shape("tensorinv", "a", text)
-    identity = np.eye(rows, dtype=tensor.dtype)
-    inverse, report = _native.solve(tensor.reshape(rows, rows), identity, gpu=gpu, device=device, return_report=True)
+    inverse, report = _native.inv(tensor.reshape(rows, rows), gpu=gpu, device=device, return_report=True)
     return answer(inverse.reshape(tensor.shape[ind:] + tensor.shape[:ind]), report, return_report)
