@@ -7,7 +7,8 @@
     'cpu'
 
 Every operation takes leading batch dimensions and float32, float64, complex64 or complex128; integers are converted to
-float64. ``lap.doctor()`` says what was found on this machine.
+float64. ``lapack_py.linalg`` has the names of ``numpy.linalg`` and can stand in for it. ``lap.doctor()`` says what was
+found on this machine.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from . import _threadpools
+from . import _threadpools, linalg
+from ._composed.exponential import expm
+from ._composed.norms import cond, matrix_norm, norm, vector_norm
+from ._composed.principal import PCAResult, pca
+from ._composed.products import matrix_power, multi_dot
+from ._composed.randomized import randomized_svd
+from ._composed.subspaces import matrix_rank, null_space, orth, pinv, polar
 from ._doctor import Diagnosis, doctor
 from ._errors import (
     ConfigError,
@@ -61,7 +68,7 @@ from ._native import (
     svdvals,
 )
 from ._provider import hint_at_packages, set_lapack
-from ._results import EighResult, LstsqResult, QRResult, SlogdetResult, SVDResult
+from ._results import EighResult, LstsqResult, PolarResult, QRResult, RandomizedSVDResult, SlogdetResult, SVDResult
 
 if TYPE_CHECKING:
     from ._warnings import DriverFallbackWarning, GpuNotUsedWarning, IllConditionedWarning, LapackWarning
@@ -83,8 +90,11 @@ __all__ = [
     "LstsqResult",
     "NonFiniteError",
     "NotPositiveDefiniteError",
+    "PCAResult",
+    "PolarResult",
     "ProviderError",
     "QRResult",
+    "RandomizedSVDResult",
     "Report",
     "SVDResult",
     "ShapeError",
@@ -95,21 +105,35 @@ __all__ = [
     "cho_solve",
     "cholesky",
     "cholesky_update",
+    "cond",
     "config",
     "det",
     "doctor",
     "eigh",
     "eigvalsh",
+    "expm",
     "get_num_threads",
     "inv",
     "library_info",
+    "linalg",
     "lstsq",
     "lu",
     "lu_factor",
     "lu_solve",
     "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "multi_dot",
+    "norm",
+    "null_space",
     "observe",
+    "orth",
+    "pca",
+    "pinv",
+    "polar",
     "qr",
+    "randomized_svd",
     "rcond",
     "set_lapack",
     "set_num_threads",
@@ -118,6 +142,7 @@ __all__ = [
     "solve_triangular",
     "svd",
     "svdvals",
+    "vector_norm",
     "warning_counts",
 ]
 

@@ -8,16 +8,21 @@ applicability and text), ``matrix`` and ``failed`` (for batches) and ``location`
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
 import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 _logger = logging.getLogger("lapack_py")
+_Parameters = ParamSpec("_Parameters")
+_Returned = TypeVar("_Returned")
 
 
 class _Fields:
@@ -129,22 +134,110 @@ _CLASSES: dict[str, type[LapackError]] = {
 }
 
 
+class _Composed:
+    """The composed operation that is running: the one that the user called, not the native ones that it consists of."""
+
+    __slots__ = ("argument", "operation", "silent")
+
+    def __init__(self, operation: str, argument: str | None, silent: frozenset[str]) -> None:
+        self.operation = operation
+        self.argument = argument
+        self.silent = set(silent)
+
+
+_running: ContextVar[_Composed | None] = ContextVar("lapack_py_running", default=None)
+
+
+def composed(
+    operation: str, argument: str | None = None, silent: frozenset[str] = frozenset()
+) -> Callable[[Callable[_Parameters, _Returned]], Callable[_Parameters, _Returned]]:
+    """Decorates an operation that consists of others: errors and warnings inside name `operation`.
+
+    `argument` is the user's array that the native operation is given as it is; without it, native operations work on
+    intermediate matrices, and an error must not send the user to a row of their own array. Warnings whose code is in
+    `silent` are not given, the others once a call. In nested operations the outermost is named.
+    """
+
+    def decorate(function: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
+        @functools.wraps(function)
+        def call(*args: _Parameters.args, **keywords: _Parameters.kwargs) -> _Returned:
+            outer = _running.get()
+            inner = _Composed(operation, argument, silent)
+            if outer is not None:
+                inner = _Composed(outer.operation, outer.argument, silent | outer.silent)
+            token = _running.set(inner)
+            try:
+                return function(*args, **keywords)
+            finally:
+                _running.reset(token)
+
+        return call
+
+    return decorate
+
+
+def _as_called(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an error or a warning, told in the words of the composed operation that the user called."""
+    running = _running.get()
+    if running is None or running.operation == fields["operation"]:
+        return fields
+    fields = dict(fields)
+    given, texts = fields["argument"], ("summary", "message", "long_report")
+    old, new = f"{fields['operation']}: ", f"{running.operation}: "
+    # A summary begins with the argument only if the fault lies in its elements.
+    if given is not None and fields["summary"].startswith(f"{old}{given} "):
+        old += f"{given} "
+        new += f"{running.argument or 'an intermediate matrix'} "
+    for name in texts:
+        fields[name] = fields[name].replace(old, new, 1)
+    fields |= {"operation": running.operation, "argument": running.argument}
+    if running.argument is None:
+        fields["position"] = None
+        if fields["code"] == "LAP-E001":
+            fix = ("maybe", "scale the input down, or pass it as float64 or complex128.")
+            _tell(fields, "numbers grew beyond the largest of their type on the way to the result", [fix])
+    # Least squares is advice on a system of equations, which no composed operation was asked to solve.
+    if any("lstsq" in what for _, what in fields["fixes"]):
+        _tell(fields, fields["cause"], [fix for fix in fields["fixes"] if "lstsq" not in fix[1]])
+    return fields
+
+
+def _tell(fields: dict[str, Any], cause: str, fixes: list[tuple[str, str]]) -> None:
+    """Gives an error or warning another cause and other fixes; what LAPACK said stays."""
+    summary, code = fields["summary"], fields["code"]
+    said = [line for line in fields["long_report"].split("\n") if line.startswith(("  LAPACK:", "  failed matrices:"))]
+    listed = [f"  fix ({how}): {what}" for how, what in fixes]
+    fields |= {"cause": cause, "fixes": fixes, "message": f"{summary}{_first(fixes)} [{code}]"}
+    fields["long_report"] = "\n".join([f"{code}: {summary}", f"  cause: {cause}", *listed, *said])
+
+
+def _first(fixes: list[tuple[str, str]]) -> str:
+    return f" Fix: {fixes[0][1]}" if fixes else ""
+
+
 def from_native(fields: dict[str, Any]) -> LapackError:
     """The exception of a core error."""
-    return _CLASSES.get(fields["code"], LapackError)(fields)
+    return _CLASSES.get(fields["code"], LapackError)(_as_called(fields))
 
 
 def raised_here(
-    code: str, operation: str, argument: str | None, text: str, cause: str, fix: tuple[str, str] | None = None
+    code: str,
+    operation: str,
+    argument: str | None,
+    text: str,
+    cause: str,
+    fix: tuple[str, str] | None = None,
+    **more: Any,
 ) -> LapackError:
-    """An exception for input that never reaches the core."""
+    """An exception for input that never reaches the core; `more` are fields that only some errors have."""
     fixes = [fix] if fix else []
     summary = f"{operation}: {text}."
-    message = summary + (f" Fix: {fix[1]}" if fix else "") + f" [{code}]"
+    message = f"{summary}{_first(fixes)} [{code}]"
     report = "\n  ".join([f"{code}: {summary}", f"cause: {cause}", *(f"fix ({how}): {what}" for how, what in fixes)])
     fields: dict[str, Any] = dict.fromkeys(("position", "routine", "info", "rcond", "matrix", "location"))
     fields |= {"code": code, "severity": "error", "message": message, "summary": summary, "operation": operation}
     fields |= {"argument": argument, "cause": cause, "fixes": fixes, "failed": [], "long_report": report}
+    fields |= more
     return from_native(fields)
 
 
@@ -192,6 +285,12 @@ def warn(fields: dict[str, Any]) -> None:
     """
     from . import _warnings
 
+    running = _running.get()
+    if running is not None:
+        if fields["code"] in running.silent:
+            return
+        running.silent.add(fields["code"])
+        fields = _as_called(fields)
     frame = _caller()
     # Without a caller: what Python's own warnings say there.
     scope, file, line = vars(sys), "<sys>", 0

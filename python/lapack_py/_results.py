@@ -16,6 +16,24 @@ class SVDResult(NamedTuple):
     Vh: NDArray[Any]
 
 
+class RandomizedSVDResult(SVDResult):
+    """Result of `randomized_svd`: U, S, Vh, and beside them a bound of the error.
+
+    ``error_estimate`` (a number, or an array for a stack) is a bound of the 2-norm of ``M - U @ diag(S) @ Vh``; it
+    holds with the probability that `randomized_svd` states.
+    """
+
+    error_estimate: Any
+
+    def __new__(cls, U: NDArray[Any], S: NDArray[Any], Vh: NDArray[Any], error_estimate: Any) -> RandomizedSVDResult:
+        self = super().__new__(cls, U, S, Vh)
+        self.error_estimate = error_estimate
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (*self, self.error_estimate)
+
+
 class EighResult(NamedTuple):
     """Result of `eigh`: eigenvalues, smallest first, and eigenvectors in columns."""
 
@@ -44,3 +62,10 @@ class SlogdetResult(NamedTuple):
 
     sign: Any
     logabsdet: Any
+
+
+class PolarResult(NamedTuple):
+    """Result of `polar`: ``a = u @ p`` or ``a = p @ u``."""
+
+    u: NDArray[Any]
+    p: NDArray[Any]
