@@ -118,7 +118,7 @@ def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
     return ("needs-value", "pass numbers.")
 
 
-def exact_product(x1: Any, x2: Any, out: NDArray[Any] | None = None) -> Any:
+def exact_product(x1: Any, x2: Any) -> Any:
     """NumPy's product where LAPACK's types would give another; None where they would not, and for what is no operand.
 
     NumPy multiplies integers and booleans exactly, computes float16, longdouble and objects in their own arithmetic,
@@ -140,7 +140,7 @@ def exact_product(x1: Any, x2: Any, out: NDArray[Any] | None = None) -> Any:
     taken = all(kind in _EXACT or kind in _COMPUTED for kind in kinds) and common.char in _COMPUTED
     if taken and common == np.result_type(*(_computed_as(x.dtype) for x in (a, b))):
         return None
-    return _by_numpy(a, b, out)
+    return _by_numpy(a, b)
 
 
 def _computed_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -148,18 +148,16 @@ def _computed_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64) if dtype.char in _EXACT else dtype
 
 
-def _by_numpy(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None) -> Any:
+def _by_numpy(a: NDArray[Any], b: NDArray[Any]) -> Any:
     from . import _native
 
     try:
-        return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
+        return np.matmul(a, b)
     except ValueError:
         # The core's words for shapes that do not fit, from operands of the same shapes that take no memory.
         _native.matmul(np.broadcast_to(0.0, a.shape), np.broadcast_to(0.0, b.shape))
         raise
     except TypeError:
-        if out is not None:
-            raise
         return None
     except MemoryError as error:
         raise _no_memory("matmul", None, f"the product has no room: {error}") from error

@@ -69,7 +69,9 @@ def test_signatures_begin_with_numpys_and_add_keywords_only(name):
         assert parameter.default == reference.default
         assert parameter.kind == reference.kind
     added = ours[len(theirs) :]
-    assert [p.name for p in added if p.kind is not inspect.Parameter.KEYWORD_ONLY] == []
+    # `out` is the third argument of numpy.matmul, which has no signature to look at.
+    positional = [p.name for p in added if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert positional == (["out"] if name == "matmul" else [])
     assert all(p.default is not inspect.Parameter.empty for p in added)
     assert {"gpu", "device", "return_report"} <= {p.name for p in added}
 

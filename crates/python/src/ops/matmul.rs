@@ -33,8 +33,8 @@ use pyo3::sync::PyOnceLock;
 /// -----
 /// BLAS xGEMM.
 #[pyfunction]
-#[pyo3(signature = (x1, x2, /, *, out=None, gpu=None, device=None, return_report=false))]
-#[pyo3(text_signature = "(x1, x2, /, *, out=None, gpu='auto', device=None, return_report=False)")]
+#[pyo3(signature = (x1, x2, /, out=None, *, gpu=None, device=None, return_report=false))]
+#[pyo3(text_signature = "(x1, x2, /, out=None, *, gpu='auto', device=None, return_report=False)")]
 pub(crate) fn matmul<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,
@@ -45,7 +45,7 @@ pub(crate) fn matmul<'py>(
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("matmul", true, gpu, device, return_report)?;
-    if let Some(product) = exact_product(py, x1, x2, out)? {
+    if let Some(product) = exact_product(py, x1, x2)? {
         return with_numpys_report(py, product, out, call);
     }
     let (a, b) = (Input::new(x1, "matmul", "x1")?, Input::new(x2, "matmul", "x2")?);
@@ -66,13 +66,12 @@ fn exact_product<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
-    out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     if is_readable(x1) && is_readable(x2) {
         return Ok(None);
     }
     static EXACT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let product = helper(py, &EXACT, "lapack_py._convert", "exact_product")?.call1((x1, x2, out))?;
+    let product = helper(py, &EXACT, "lapack_py._convert", "exact_product")?.call1((x1, x2))?;
     Ok((!product.is_none()).then_some(product))
 }
 
