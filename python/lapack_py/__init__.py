@@ -40,7 +40,9 @@ from ._native import (
     cholesky_update,
     config,
     det,
+    eig,
     eigh,
+    eigvals,
     eigvalsh,
     get_num_threads,
     inv,
@@ -61,7 +63,7 @@ from ._native import (
     svdvals,
 )
 from ._provider import hint_at_packages, set_lapack
-from ._results import EighResult, LstsqResult, QRResult, SlogdetResult, SVDResult
+from ._results import EighResult, EigResult, LstsqResult, QRResult, SlogdetResult, SVDResult
 
 if TYPE_CHECKING:
     from ._warnings import DriverFallbackWarning, GpuNotUsedWarning, IllConditionedWarning, LapackWarning
@@ -74,6 +76,7 @@ __all__ = [
     "DTypeError",
     "Diagnosis",
     "DriverFallbackWarning",
+    "EigResult",
     "EighResult",
     "GpuNotUsedWarning",
     "GpuUnavailableError",
@@ -98,7 +101,9 @@ __all__ = [
     "config",
     "det",
     "doctor",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "get_num_threads",
     "inv",

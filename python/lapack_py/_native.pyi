@@ -9,22 +9,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._errors import LapackError
-from ._results import EighResult, LstsqResult, QRResult, SlogdetResult, SVDResult
+from ._results import EighResult, EigResult, LstsqResult, QRResult, SlogdetResult, SVDResult
 
 __all__ = [
     "Report",
     "Subscription",
     "add_library_hint",
-    "cho_factor",
-    "cho_solve",
     "add_table_hint",
     "capsule_address",
+    "cho_factor",
+    "cho_solve",
     "cholesky",
     "cholesky_update",
     "config",
     "det",
     "doctor",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "get_num_threads",
     "inv",
@@ -324,6 +326,90 @@ def lstsq(
     rcond: float | None = None,
     *,
     overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def eig(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    left: Literal[False] = False,
+    right: Literal[True] = True,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> EigResult: ...
+@overload
+def eig(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    left: Literal[False] = False,
+    right: Literal[True] = True,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[EigResult, Report]: ...
+@overload
+def eig(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    left: bool = False,
+    right: bool = True,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def eigvals(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def eigvals(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def eigvals(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",
     device: _Device = None,

@@ -16,6 +16,13 @@ class SVDResult(NamedTuple):
     Vh: NDArray[Any]
 
 
+class EigResult(NamedTuple):
+    """Result of `eig`: eigenvalues, in no order, and right eigenvectors in columns."""
+
+    eigenvalues: NDArray[Any]
+    eigenvectors: NDArray[Any]
+
+
 class EighResult(NamedTuple):
     """Result of `eigh`: eigenvalues, smallest first, and eigenvectors in columns."""
 

@@ -13,9 +13,12 @@
 
 mod banded;
 mod decompositions;
+mod eigen;
 mod inverse;
 mod mixed;
 mod systems;
+
+pub use eigen::Range;
 
 use crate::{Library, Routine};
 use lapack_ai_core::Scalar;

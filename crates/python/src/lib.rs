@@ -24,6 +24,7 @@ mod _native {
         cholesky::cholesky,
         cholesky_update::cholesky_update,
         det::{det, slogdet},
+        eig::{eig, eigvals},
         eigh::{eigh, eigvalsh},
         inv::inv,
         lstsq::lstsq,

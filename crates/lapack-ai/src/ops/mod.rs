@@ -3,6 +3,8 @@
 pub mod cholesky;
 pub mod cholesky_update;
 pub mod det;
+pub mod eig;
+pub mod eig_generalised;
 pub mod eigh;
 pub mod inv;
 pub mod lstsq;

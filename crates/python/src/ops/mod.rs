@@ -4,6 +4,7 @@ pub(crate) mod cho;
 pub(crate) mod cholesky;
 pub(crate) mod cholesky_update;
 pub(crate) mod det;
+pub(crate) mod eig;
 pub(crate) mod eigh;
 pub(crate) mod inv;
 pub(crate) mod lstsq;
