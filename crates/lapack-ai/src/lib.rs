@@ -48,6 +48,8 @@ pub use ops::{
     eig::{Eig, EigOptions, EigOut, eig, eig_into},
     eig_generalised::{GeneralisedEig, GeneralisedEigOut, eig_generalised, eig_generalised_into},
     eigh::{Eigh, EighOptions, EighOut, eigh, eigh_into},
+    eigh_generalised::{Problem, eigh_generalised, eigh_generalised_into},
+    eigh_subset::{EighSubset, Select, eigh_subset, eigh_subset_into},
     inv::{inv, inv_into},
     lstsq::{Lstsq, LstsqOptions, LstsqOut, lstsq, lstsq_into},
     lu::{Lu, LuFactors, LuOut, LuRows, lu, lu_factor, lu_factor_into, lu_into, lu_solve, lu_solve_into},

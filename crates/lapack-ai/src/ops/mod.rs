@@ -6,6 +6,8 @@ pub mod det;
 pub mod eig;
 pub mod eig_generalised;
 pub mod eigh;
+pub mod eigh_generalised;
+pub mod eigh_subset;
 pub mod inv;
 pub mod lstsq;
 pub mod lu;
