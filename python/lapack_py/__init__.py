@@ -55,6 +55,7 @@ from ._native import (
     observe,
     qr,
     rcond,
+    schur,
     set_num_threads,
     slogdet,
     solve,
@@ -63,7 +64,7 @@ from ._native import (
     svdvals,
 )
 from ._provider import hint_at_packages, set_lapack
-from ._results import EighResult, EigResult, LstsqResult, QRResult, SlogdetResult, SVDResult
+from ._results import EighResult, EigResult, LstsqResult, QRResult, SchurResult, SlogdetResult, SVDResult
 
 if TYPE_CHECKING:
     from ._warnings import DriverFallbackWarning, GpuNotUsedWarning, IllConditionedWarning, LapackWarning
@@ -90,6 +91,7 @@ __all__ = [
     "QRResult",
     "Report",
     "SVDResult",
+    "SchurResult",
     "ShapeError",
     "SingularMatrixError",
     "SizeError",
@@ -116,6 +118,7 @@ __all__ = [
     "observe",
     "qr",
     "rcond",
+    "schur",
     "set_lapack",
     "set_num_threads",
     "slogdet",

@@ -37,6 +37,13 @@ class QRResult(NamedTuple):
     R: NDArray[Any]
 
 
+class SchurResult(NamedTuple):
+    """Result of `schur`: ``a = Z @ T @ Z.conj().T``."""
+
+    T: NDArray[Any]
+    Z: NDArray[Any]
+
+
 class LstsqResult(NamedTuple):
     """Result of `lstsq`; unpacks as NumPy's tuple does."""
 

@@ -16,6 +16,7 @@ mod decompositions;
 mod eigen;
 mod inverse;
 mod mixed;
+mod schur;
 mod systems;
 
 pub use eigen::Range;

@@ -56,6 +56,7 @@ pub use ops::{
     matmul::{matmul, matmul_into},
     qr::{Qr, QrMode, QrOut, qr, qr_into},
     rcond::{Norm, rcond, rcond_into},
+    schur::{Schur, SchurOut, schur, schur_into},
     solve::{SolveOptions, Structure, solve, solve_into},
     substitution::Transpose,
     svd::{Svd, SvdOptions, SvdOut, Vectors, svd, svd_into},

@@ -32,6 +32,7 @@ mod _native {
         matmul::matmul,
         qr::qr,
         rcond::rcond,
+        schur::schur,
         solve::solve,
         svd::{svd, svdvals},
         triangular::solve_triangular,

@@ -125,8 +125,9 @@ fn run<T: Scalar>(
     let jobz = job(options.vectors);
     let all = range == Range::All;
     let key = ((Routine::Sygvd as u16) << 4 | T::DTYPE as u16, u16::from(jobz), n, usize::from(all), 0);
-    let lengths =
-        remembered_query(key, || if all { query_all::<T>(library, jobz, n) } else { query_some::<T>(library, n) })?;
+    let lengths = remembered_query(library, key, || {
+        if all { query_all::<T>(library, jobz, n) } else { query_some::<T>(library, n) }
+    })?;
     let flipped = is_flipped(a.view.layout());
     // The driver for all leaves the vectors in A, which is copied to where they shall be.
     let in_output = all && options.vectors;

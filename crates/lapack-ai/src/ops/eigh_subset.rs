@@ -176,7 +176,7 @@ fn run<T: Scalar>(
     let Some(range) = range.filter(|_| n > 0 && count > 0) else { return Ok(vec![0; count]) };
     let jobz = job(options.vectors);
     let key = ((Routine::Syevr as u16) << 4 | T::DTYPE as u16, u16::from(jobz), n, 0, 0);
-    let lengths = remembered_query(key, || query::<T>(library, jobz, n))?;
+    let lengths = remembered_query(library, key, || query::<T>(library, jobz, n))?;
     let flipped = is_flipped(a.view.layout());
     let in_place = works_in_place(library, a, flipped);
     if !in_place {

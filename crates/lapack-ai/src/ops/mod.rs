@@ -14,6 +14,7 @@ pub mod lu;
 pub mod matmul;
 pub mod qr;
 pub mod rcond;
+pub mod schur;
 pub mod solve;
 pub mod substitution;
 pub mod svd;

@@ -1,13 +1,13 @@
 use super::{broadcast, require_matrix, result_class, unify, with_scalar};
-use crate::errors::{helper, to_python};
+use crate::errors::helper;
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
 use crate::options::{call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::{
-    Argument, BatchView, Code, EigOptions, EigOut, Error, GeneralisedEigOut, Operand, Report, Scalar, all_real,
-    eig_generalised_into, eig_into, eigenvalue_quotients, join_eigenvalues, join_eigenvectors,
+    BatchView, EigOptions, EigOut, Error, GeneralisedEigOut, Operand, Report, Scalar, all_real, eig_generalised_into,
+    eig_into, eigenvalue_quotients, join_eigenvalues, join_eigenvectors,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -134,14 +134,8 @@ pub(super) fn second_matrix<'py>(
     b: &Bound<'py, PyAny>,
 ) -> PyResult<Input<'py>> {
     let b = Input::new(b, operation, "b")?;
-    match b.shape().len() {
-        0 | 1 => {
-            let text = format!("b has {} dimension(s); at least 2 are needed", b.shape().len());
-            let error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(1, "b"));
-            Err(to_python(py, &error))
-        }
-        _ => Ok(b),
-    }
+    require_matrix(py, operation, "b", &b)?;
+    Ok(b)
 }
 
 /// New arrays for LAPACK's packed form.
