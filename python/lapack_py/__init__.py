@@ -47,7 +47,9 @@ from ._native import (
     cholesky_update,
     config,
     det,
+    eig,
     eigh,
+    eigvals,
     eigvalsh,
     get_num_threads,
     inv,
@@ -60,6 +62,7 @@ from ._native import (
     observe,
     qr,
     rcond,
+    schur,
     set_num_threads,
     slogdet,
     solve,
@@ -68,7 +71,17 @@ from ._native import (
     svdvals,
 )
 from ._provider import hint_at_packages, set_lapack
-from ._results import EighResult, LstsqResult, PolarResult, QRResult, RandomizedSVDResult, SlogdetResult, SVDResult
+from ._results import (
+    EighResult,
+    EigResult,
+    LstsqResult,
+    PolarResult,
+    QRResult,
+    RandomizedSVDResult,
+    SchurResult,
+    SlogdetResult,
+    SVDResult,
+)
 
 if TYPE_CHECKING:
     from ._warnings import DriverFallbackWarning, GpuNotUsedWarning, IllConditionedWarning, LapackWarning
@@ -81,6 +94,7 @@ __all__ = [
     "DTypeError",
     "Diagnosis",
     "DriverFallbackWarning",
+    "EigResult",
     "EighResult",
     "GpuNotUsedWarning",
     "GpuUnavailableError",
@@ -97,6 +111,7 @@ __all__ = [
     "RandomizedSVDResult",
     "Report",
     "SVDResult",
+    "SchurResult",
     "ShapeError",
     "SingularMatrixError",
     "SizeError",
@@ -109,7 +124,9 @@ __all__ = [
     "config",
     "det",
     "doctor",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "expm",
     "get_num_threads",
@@ -135,6 +152,7 @@ __all__ = [
     "qr",
     "randomized_svd",
     "rcond",
+    "schur",
     "set_lapack",
     "set_num_threads",
     "slogdet",

@@ -1,30 +1,32 @@
 """Types of the compiled half of lapack_py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, TypedDict, final, overload
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._errors import LapackError
-from ._results import EighResult, LstsqResult, QRResult, SlogdetResult, SVDResult
+from ._results import EighResult, EigResult, LstsqResult, QRResult, SchurResult, SlogdetResult, SVDResult
 
 __all__ = [
     "Report",
     "Subscription",
     "add_library_hint",
-    "cho_factor",
-    "cho_solve",
     "add_table_hint",
     "capsule_address",
+    "cho_factor",
+    "cho_solve",
     "cholesky",
     "cholesky_update",
     "config",
     "det",
     "doctor",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "get_num_threads",
     "inv",
@@ -37,6 +39,7 @@ __all__ = [
     "observe",
     "qr",
     "rcond",
+    "schur",
     "set_library",
     "set_num_threads",
     "slogdet",
@@ -52,6 +55,8 @@ _Device: TypeAlias = Literal["auto", "cpu", "gpu"] | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
 _RcondSource: TypeAlias = Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"]
 _Transpose: TypeAlias = Literal[0, 1, 2, "N", "T", "C", "n", "t", "c"]
+_T = TypeVar("_T")
+_Pair: TypeAlias = Sequence[_T] | NDArray[Any]
 _Factors: TypeAlias = Literal["reduced", "economic", "complete", "full"]
 _Structure: TypeAlias = Literal[
     "auto",
@@ -330,12 +335,102 @@ def lstsq(
     return_report: bool = False,
 ) -> Any: ...
 @overload
+def eig(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    left: Literal[False] = False,
+    right: Literal[True] = True,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> EigResult: ...
+@overload
+def eig(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    left: Literal[False] = False,
+    right: Literal[True] = True,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[EigResult, Report]: ...
+@overload
+def eig(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    left: bool = False,
+    right: bool = True,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def eigvals(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def eigvals(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def eigvals(
+    a: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    homogeneous_eigvals: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
 def eigh(
     a: ArrayLike,
-    UPLO: _Triangle = "L",
+    UPLO: _Triangle | ArrayLike = "L",
     *,
+    b: ArrayLike | None = None,
     lower: bool | None = None,
+    eigvals_only: Literal[False] = False,
+    type: Literal[1, 2, 3] = 1,
+    subset_by_index: _Pair[int] | None = None,
+    subset_by_value: _Pair[float] | None = None,
     overwrite_a: bool = False,
+    overwrite_b: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",
     device: _Device = None,
@@ -344,10 +439,16 @@ def eigh(
 @overload
 def eigh(
     a: ArrayLike,
-    UPLO: _Triangle = "L",
+    UPLO: _Triangle | ArrayLike = "L",
     *,
+    b: ArrayLike | None = None,
     lower: bool | None = None,
+    eigvals_only: Literal[False] = False,
+    type: Literal[1, 2, 3] = 1,
+    subset_by_index: _Pair[int] | None = None,
+    subset_by_value: _Pair[float] | None = None,
     overwrite_a: bool = False,
+    overwrite_b: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",
     device: _Device = None,
@@ -356,10 +457,16 @@ def eigh(
 @overload
 def eigh(
     a: ArrayLike,
-    UPLO: _Triangle = "L",
+    UPLO: _Triangle | ArrayLike = "L",
     *,
+    b: ArrayLike | None = None,
     lower: bool | None = None,
+    eigvals_only: bool = False,
+    type: Literal[1, 2, 3] = 1,
+    subset_by_index: _Pair[int] | None = None,
+    subset_by_value: _Pair[float] | None = None,
     overwrite_a: bool = False,
+    overwrite_b: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",
     device: _Device = None,
@@ -368,10 +475,15 @@ def eigh(
 @overload
 def eigvalsh(
     a: ArrayLike,
-    UPLO: _Triangle = "L",
+    UPLO: _Triangle | ArrayLike = "L",
     *,
+    b: ArrayLike | None = None,
     lower: bool | None = None,
+    type: Literal[1, 2, 3] = 1,
+    subset_by_index: _Pair[int] | None = None,
+    subset_by_value: _Pair[float] | None = None,
     overwrite_a: bool = False,
+    overwrite_b: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",
     device: _Device = None,
@@ -380,10 +492,15 @@ def eigvalsh(
 @overload
 def eigvalsh(
     a: ArrayLike,
-    UPLO: _Triangle = "L",
+    UPLO: _Triangle | ArrayLike = "L",
     *,
+    b: ArrayLike | None = None,
     lower: bool | None = None,
+    type: Literal[1, 2, 3] = 1,
+    subset_by_index: _Pair[int] | None = None,
+    subset_by_value: _Pair[float] | None = None,
     overwrite_a: bool = False,
+    overwrite_b: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",
     device: _Device = None,
@@ -392,9 +509,47 @@ def eigvalsh(
 @overload
 def eigvalsh(
     a: ArrayLike,
-    UPLO: _Triangle = "L",
+    UPLO: _Triangle | ArrayLike = "L",
     *,
+    b: ArrayLike | None = None,
     lower: bool | None = None,
+    type: Literal[1, 2, 3] = 1,
+    subset_by_index: _Pair[int] | None = None,
+    subset_by_value: _Pair[float] | None = None,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def schur(
+    a: ArrayLike,
+    output: Literal["real", "complex", "r", "c"] = "real",
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> SchurResult: ...
+@overload
+def schur(
+    a: ArrayLike,
+    output: Literal["real", "complex", "r", "c"] = "real",
+    *,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[SchurResult, Report]: ...
+@overload
+def schur(
+    a: ArrayLike,
+    output: Literal["real", "complex", "r", "c"] = "real",
+    *,
     overwrite_a: bool = False,
     check_finite: bool = True,
     gpu: _Gpu = "auto",

@@ -34,6 +34,13 @@ class RandomizedSVDResult(SVDResult):
         return (*self, self.error_estimate)
 
 
+class EigResult(NamedTuple):
+    """Result of `eig`: eigenvalues, in no order, and right eigenvectors in columns."""
+
+    eigenvalues: NDArray[Any]
+    eigenvectors: NDArray[Any]
+
+
 class EighResult(NamedTuple):
     """Result of `eigh`: eigenvalues, smallest first, and eigenvectors in columns."""
 
@@ -46,6 +53,13 @@ class QRResult(NamedTuple):
 
     Q: NDArray[Any]
     R: NDArray[Any]
+
+
+class SchurResult(NamedTuple):
+    """Result of `schur`: ``a = Z @ T @ Z.conj().T``."""
+
+    T: NDArray[Any]
+    Z: NDArray[Any]
 
 
 class LstsqResult(NamedTuple):

@@ -97,6 +97,21 @@ except lap.ConvergenceError as error:
     assert "eigh: the iteration did not converge" in run(shim, "syev", code)
 
 
+@pytest.mark.parametrize(
+    ("call", "driver"), [("lap.eig(a)", "geev"), ("lap.eigvals(a)", "geev"), ("lap.eigh(a, np.eye(4))", "sygvd")]
+)
+def test_the_general_and_generalised_drivers_that_fail_are_named_with_info(shim, call, driver):
+    code = f"""
+a = np.diag([1.0, 2.0, 3.0, 4.0])
+try:
+    {call}
+except lap.ConvergenceError as error:
+    assert (error.code, error.routine, error.info) == ("LAP-E013", "d{driver}", 3)
+    print(error)
+"""
+    assert "the iteration did not converge; 3 values are missing" in run(shim, driver, code)
+
+
 def test_the_shim_itself_computes_when_it_is_not_told_to_fail(shim):
     code = """
 a = np.random.default_rng(1).standard_normal((40, 40))

@@ -141,6 +141,10 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
         (Code::NotPositiveDefinite, "solve") => {
             &[(Safe, "use assume_a='sym' ('her' for complex), which needs no definiteness.")]
         }
+        (Code::NotPositiveDefinite, "eigh") => &[
+            (NeedsValue, "add a little more than minus the smallest eigenvalue of b (see eigvalsh) to its diagonal."),
+            (Maybe, "use eig(a, b), which needs no definiteness."),
+        ],
         (Code::NotPositiveDefinite, _) => &[
             (NeedsValue, "add a little more than minus the smallest eigenvalue (see eigvalsh) to the diagonal."),
             (Maybe, "use eigh, which needs no definiteness."),

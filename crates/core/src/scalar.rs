@@ -69,6 +69,8 @@ pub trait Real: Scalar<Real = Self> + PartialOrd + Into<f64> {
 pub trait Scalar: sealed::Sealed + Copy + Send + Sync + Debug + PartialEq + 'static {
     /// The real type of the same precision.
     type Real: Real;
+    /// The complex type of the same precision.
+    type Complex: Scalar<Real = Self::Real, Complex = Self::Complex>;
     /// Its name and size at run time.
     const DTYPE: DType;
     /// Additive identity.
@@ -86,6 +88,12 @@ pub trait Scalar: sealed::Sealed + Copy + Send + Sync + Debug + PartialEq + 'sta
     fn is_nan(self) -> bool;
     /// Complex conjugate; the identity for reals.
     fn conj(self) -> Self;
+    /// Real part.
+    fn re(self) -> Self::Real;
+    /// Imaginary part; zero for reals.
+    fn im(self) -> Self::Real;
+    /// From its two parts.
+    fn complex(re: Self::Real, im: Self::Real) -> Self::Complex;
     /// Real part, widened.
     fn re_f64(self) -> f64;
     /// From a real number.
@@ -123,6 +131,7 @@ macro_rules! real_scalar {
         }
         impl Scalar for $real {
             type Real = $real;
+            type Complex = num_complex::Complex<$real>;
             const DTYPE: DType = $dtype;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -143,6 +152,16 @@ macro_rules! real_scalar {
             #[inline(always)]
             fn conj(self) -> Self {
                 self
+            }
+            fn re(self) -> $real {
+                self
+            }
+            fn im(self) -> $real {
+                0.0
+            }
+            #[inline(always)]
+            fn complex(re: $real, im: $real) -> Self::Complex {
+                num_complex::Complex::new(re, im)
             }
             fn re_f64(self) -> f64 {
                 f64::from(self)
@@ -176,6 +195,7 @@ macro_rules! complex_scalar {
     ($complex:ty, $real:ty, $dtype:expr) => {
         impl Scalar for $complex {
             type Real = $real;
+            type Complex = $complex;
             const DTYPE: DType = $dtype;
             const ZERO: Self = <$complex>::new(0.0, 0.0);
             const ONE: Self = <$complex>::new(1.0, 0.0);
@@ -196,6 +216,18 @@ macro_rules! complex_scalar {
             #[inline(always)]
             fn conj(self) -> Self {
                 <$complex>::new(self.re, -self.im)
+            }
+            #[inline(always)]
+            fn re(self) -> $real {
+                self.re
+            }
+            #[inline(always)]
+            fn im(self) -> $real {
+                self.im
+            }
+            #[inline(always)]
+            fn complex(re: $real, im: $real) -> Self {
+                Self::new(re, im)
             }
             fn re_f64(self) -> f64 {
                 f64::from(self.re)

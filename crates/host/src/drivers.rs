@@ -13,9 +13,13 @@
 
 mod banded;
 mod decompositions;
+mod eigen;
 mod inverse;
 mod mixed;
+mod schur;
 mod systems;
+
+pub use eigen::Range;
 
 use crate::{Library, Routine};
 use lapack_ai_core::Scalar;

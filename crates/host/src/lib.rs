@@ -15,6 +15,7 @@ mod search;
 mod stack;
 mod threads;
 
+pub use drivers::Range;
 pub use library::{Library, MOST_IMAGES, Version};
 pub use routines::Routine;
 pub use search::{Attempt, Outcome, Search, Table, add_hint, add_table_hint, find};

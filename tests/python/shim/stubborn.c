@@ -1,7 +1,7 @@
 /* A LAPACK whose drivers can be told to fail: it stands in front of a real one, which answers all other calls.
  *
- * LAPACK_STUBBORN names the drivers that report INFO = 3, as if they had not converged: "gesdd", "gesvd", "syev". Their
- * workspace queries go to the real library, found by dlsym in the libraries that this one is linked to. */
+ * LAPACK_STUBBORN names the drivers that report INFO = 3, as if they had not converged: "gesdd", "gesvd", "syev", "geev",
+ * "sygvd". Their workspace queries go to the real library, found by dlsym in the libraries that this one is linked to. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -49,4 +49,32 @@ void scipy_dsyev_(const char *jobz, const char *uplo, const int *n, double *a, c
         return;
     }
     ((syev_t)dlsym(RTLD_NEXT, "scipy_dsyev_"))(jobz, uplo, n, a, lda, w, work, lwork, info, length, other_length);
+}
+
+typedef void (*geev_t)(const char *, const char *, const int *, double *, const int *, double *, double *, double *,
+                       const int *, double *, const int *, double *, const int *, int *, size_t, size_t);
+
+void scipy_dgeev_(const char *jobvl, const char *jobvr, const int *n, double *a, const int *lda, double *wr, double *wi,
+                  double *vl, const int *ldvl, double *vr, const int *ldvr, double *work, const int *lwork, int *info,
+                  size_t length, size_t other_length) {
+    if (*lwork != -1 && told_to_fail("geev")) {
+        *info = 3;
+        return;
+    }
+    ((geev_t)dlsym(RTLD_NEXT, "scipy_dgeev_"))(jobvl, jobvr, n, a, lda, wr, wi, vl, ldvl, vr, ldvr, work, lwork, info,
+                                               length, other_length);
+}
+
+typedef void (*sygvd_t)(const int *, const char *, const char *, const int *, double *, const int *, double *, const int *,
+                        double *, double *, const int *, int *, const int *, int *, size_t, size_t);
+
+void scipy_dsygvd_(const int *itype, const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *b,
+                   const int *ldb, double *w, double *work, const int *lwork, int *iwork, const int *liwork, int *info,
+                   size_t length, size_t other_length) {
+    if (*lwork != -1 && told_to_fail("sygvd")) {
+        *info = 3;
+        return;
+    }
+    ((sygvd_t)dlsym(RTLD_NEXT, "scipy_dsygvd_"))(itype, jobz, uplo, n, a, lda, b, ldb, w, work, lwork, iwork, liwork, info,
+                                                 length, other_length);
 }

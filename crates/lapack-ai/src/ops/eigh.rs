@@ -268,34 +268,43 @@ impl<T: Scalar> Job<T> {
             return Err(failure::<T>(info, n));
         }
         if self.flipped && T::DTYPE.is_complex() && out.eigenvectors.is_some() {
-            for column in 0..n {
-                for row in 0..n {
-                    // SAFETY: inside V.
-                    unsafe {
-                        let element = address.add(column * ld + row);
-                        *element = (*element).conj();
-                    }
-                }
-            }
+            // SAFETY: V has n columns.
+            unsafe { conjugate(address, ld, n, n) };
         }
         item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }
 }
 
-/// With vectors INFO packs the rows of a failed sub-problem, `first (n + 1) + last`; without, it counts.
 #[cold]
 fn failure<T: Scalar>(info: i64, n: usize) -> Error {
     let routine = driver::<T>(n);
     if info < 0 {
         return illegal_argument::<T>(OPERATION, routine, info);
     }
-    let info_size = info as usize;
-    let unconverged = if info_size > n {
-        info_size % (n + 1) - (info_size / (n + 1)).min(info_size % (n + 1)) + 1
-    } else {
-        info_size
-    };
-    Error::new(Code::EigNoConvergence, OPERATION, Detail::NoConvergence { unconverged })
+    Error::new(Code::EigNoConvergence, OPERATION, Detail::NoConvergence { unconverged: unconverged(info as usize, n) })
         .from_routine(format!("{}{routine}", T::DTYPE.prefix()), info)
+}
+
+/// How many values are missing, from the INFO > 0 of a divide and conquer driver. With vectors INFO packs the rows of a
+/// failed sub-problem, `first (n + 1) + last`; without, it counts.
+pub(super) fn unconverged(info: usize, n: usize) -> usize {
+    let (first, last) = (info / (n + 1), info % (n + 1));
+    if info > n { last - first.min(last) + 1 } else { info }
+}
+
+/// Conjugates n x m eigenvectors in place: those of the conjugate matrix become those of the matrix.
+///
+/// # Safety
+/// `vectors` holds m columns of n elements, `ld` apart.
+pub(super) unsafe fn conjugate<T: Scalar>(vectors: *mut T, ld: usize, n: usize, m: usize) {
+    for column in 0..m {
+        for row in 0..n {
+            // SAFETY: inside, by the caller's promise.
+            unsafe {
+                let element = vectors.add(column * ld + row);
+                *element = (*element).conj();
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod cho;
 pub(crate) mod cholesky;
 pub(crate) mod cholesky_update;
 pub(crate) mod det;
+pub(crate) mod eig;
 pub(crate) mod eigh;
 pub(crate) mod inv;
 pub(crate) mod lstsq;
@@ -11,6 +12,7 @@ pub(crate) mod lu;
 pub(crate) mod matmul;
 pub(crate) mod qr;
 pub(crate) mod rcond;
+pub(crate) mod schur;
 pub(crate) mod solve;
 pub(crate) mod substitution;
 pub(crate) mod svd;
@@ -50,7 +52,9 @@ pub(crate) fn require_matrix(
 fn not_a_matrix(py: Python<'_>, operation: &'static str, name: &'static str, dimensions: usize) -> PyErr {
     let text =
         format!("{name} has {dimensions} dimension{}; at least 2 are needed", if dimensions == 1 { "" } else { "s" });
-    let mut error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(0, name));
+    // All operations on pairs call the second matrix b.
+    let position = usize::from(name == "b");
+    let mut error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(position, name));
     if dimensions == 1 {
         let fix = format!("use {name}[None, :] for one row or {name}[:, None] for one column.");
         error = error.fix(lapack_ai::Applicability::Maybe, fix);
