@@ -66,8 +66,28 @@ def _display_math(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+_plain: dict[str, list[str]] = {}
+
+
+def _keep(_app: Any, what: str, name: str, _value: Any, _options: Any, lines: list[str]) -> None:
+    if what in {"attribute", "property"}:
+        _plain[name] = list(lines)
+
+
+def _restore(_app: Any, _what: str, name: str, _value: Any, _options: Any, lines: list[str]) -> None:
+    # napoleon takes what stands before a colon in an attribute's text for its type.
+    lines[:] = _plain.pop(name, lines)
+
+
+def _public_bases(_app: Any, _name: str, _value: Any, _options: Any, bases: list[type]) -> None:
+    bases[:] = [base for base in bases if not base.__name__.startswith("_")]
+
+
 def setup(app: Any) -> None:
     """Formulas become MathML, which browsers show without a script from another server; figures are drawn first."""
+    app.connect("autodoc-process-docstring", _keep, priority=400)
+    app.connect("autodoc-process-docstring", _restore, priority=600)
+    app.connect("autodoc-process-bases", _public_bases)
     app.add_html_math_renderer("mathml", inline_renderers=(_inline_math, None), block_renderers=(_display_math, None))
     app.connect("builder-inited", lambda _: generate.everything(HERE / "_generated"))
 

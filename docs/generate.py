@@ -66,7 +66,9 @@ def codes() -> list[Code]:
         of = re.search(r'"(\w+)"', pattern)
         where = f" ({of[1]})" if of else ""
         for name in re.findall(r"(?:Code::)(\w+)", pattern):
-            known[name].fixes += [f"{text}{where}" for text in re.findall(r'\(?(?:Safe|Maybe|NeedsValue),\s*"(.+?)"', texts)]
+            known[name].fixes += [
+                f"{text}{where}" for text in re.findall(r'\(?(?:Safe|Maybe|NeedsValue),\s*"(.+?)"', texts)
+            ]
     return list(known.values())
 
 

@@ -17,7 +17,12 @@ def draw() -> Figure:
     number[1:-1, 1:-1][inside] = np.arange(inside.sum())
     laplacian = 4 * np.eye(inside.sum())
     for row, column in np.argwhere(number >= 0):
-        for near in (number[row + 1, column], number[row - 1, column], number[row, column + 1], number[row, column - 1]):
+        for near in (
+            number[row + 1, column],
+            number[row - 1, column],
+            number[row, column + 1],
+            number[row, column - 1],
+        ):
             if near >= 0:
                 laplacian[number[row, column], near] = -1
     values, vectors = lap.eigh(laplacian)
