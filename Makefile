@@ -69,7 +69,7 @@ $(STAMPS)/docs: $(STAMPS)/packages requirements/docs.txt
 	@touch $@
 
 docs: setup $(STAMPS)/docs ## the documentation, in out/docs
-	@echo "==> building the documentation (half a minute)"
+	@echo "==> building the documentation"
 	@$(BIN)/python -m sphinx -W --keep-going --quiet -b html -d out/.doctrees docs out/docs
 	@echo "==> open out/docs/index.html"
 
