@@ -20,6 +20,8 @@ import lapack_py as lap
 for package in ("matplotlib", "sklearn"):
     pytest.importorskip(package)
 
+pytestmark = pytest.mark.any_lapack
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_generated" not in page.parts)
