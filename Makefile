@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python test-providers lapacks bench lint format clean setup
+.PHONY: help run test test-rust test-python test-providers lapacks bench docs lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,17 @@ test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in 
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py
 
+# The documentation's builder is needed by nothing else, so it is installed here only.
+$(STAMPS)/docs: $(STAMPS)/packages requirements/docs.txt
+	@echo "==> installing the documentation's builder into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	@touch $@
+
+docs: setup $(STAMPS)/docs ## the documentation, in out/docs
+	@echo "==> building the documentation"
+	@$(BIN)/python -m sphinx -W --keep-going --quiet -b html -d out/.doctrees docs out/docs
+	@echo "==> open out/docs/index.html"
+
 lint: setup ## formatting, warnings, types
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -78,6 +89,6 @@ format: $(STAMPS)/packages ## rewrites the sources in the project's style
 	$(BIN)/ruff format --quiet .
 
 clean: ## removes everything that was built
-	rm -rf target $(VENV) out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf target $(VENV) out docs/_generated .pytest_cache .mypy_cache .ruff_cache
 	find python tests bench bin -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -f python/lapack_py/_native*.so

@@ -1,0 +1,141 @@
+"""What the documentation takes from the code instead of repeating it: figures, error codes, the API list.
+
+`everything(folder)` is called by `conf.py` before a build; the tests call the parts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+FIGURES = sorted((HERE / "figures").glob("*.py"))
+
+
+def everything(folder: Path) -> None:
+    """Writes the figures, the table of codes and the API list into `folder`."""
+    folder.mkdir(exist_ok=True)
+    for script in FIGURES:
+        draw(script, folder)
+    (folder / "codes.md").write_text(codes_table(codes()))
+    (folder / "api.md").write_text(api_list())
+
+
+def draw(script: Path, folder: Path) -> Path:
+    """Runs one script of `docs/figures` and saves what its `draw()` gives."""
+    spec = importlib.util.spec_from_file_location(f"figures_{script.stem}", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    path = folder / f"{script.stem}.png"
+    module.draw().savefig(path, dpi=130)
+    return path
+
+
+@dataclass
+class Code:
+    """One error or warning, as the Rust sources state it."""
+
+    name: str
+    number: str
+    meaning: str
+    cause: str = ""
+    fixes: list[str] = field(default_factory=list)
+
+
+def codes() -> list[Code]:
+    """Every code with its meaning (`error.rs`), usual cause and usual fixes (`render.rs`)."""
+    error = (ROOT / "crates/core/src/error.rs").read_text()
+    render = (ROOT / "crates/core/src/render.rs").read_text()
+    found = re.findall(r"/// `(LAP-[EW]\d+)`: (.+?)\.\n\s+(\w+),", error)
+    known = {name: Code(name, number, meaning) for number, meaning, name in found}
+    causes = _body(render, "fn usual_cause")
+    for names, text in re.findall(r'((?:Code::\w+(?: \| )?)+) => \{?\s*"(.+?)"', causes, re.DOTALL):
+        for name in re.findall(r"Code::(\w+)", names):
+            known[name].cause = text
+    # One arm reaches from its pattern to the next one.
+    fixes = re.split(r"\n        \(", _body(render, "fn usual_fixes"))[1:]
+    for arm in fixes:
+        pattern, _, texts = arm.partition("=>")
+        of = re.search(r'"(\w+)"', pattern)
+        where = f" ({of[1]})" if of else ""
+        for name in re.findall(r"(?:Code::)(\w+)", pattern):
+            known[name].fixes += [
+                f"{text}{where}" for text in re.findall(r'\(?(?:Safe|Maybe|NeedsValue),\s*"(.+?)"', texts)
+            ]
+    return list(known.values())
+
+
+def _body(source: str, function: str) -> str:
+    start = source.index(function)
+    return source[start : source.index("\n}\n", start)]
+
+
+def codes_table(all_codes: list[Code]) -> str:
+    """The codes as a Markdown table."""
+    from lapack_py import _errors, _warnings
+
+    lines = ["| code | class | what | usual cause | usual fix |", "|---|---|---|---|---|"]
+    for code in all_codes:
+        classes: dict[str, type] = {**_errors._CLASSES, **_warnings._CLASSES}
+        kind = classes.get(code.number, _errors.LapackError).__name__
+        anchor = code.number.lower()
+        fixes = "<br>".join(code.fixes) or "as the message says"
+        cells = [f"[{code.number}](#{anchor})", f"`{kind}`", code.meaning, code.cause, fixes]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def documented() -> dict[str, str]:
+    """Every function with a page of its own under `operations/`, and that page."""
+    return {
+        name: page.stem
+        for page in sorted((HERE / "operations").glob("*.md"))
+        for name in re.findall(r"autofunction:: lapack_py\.(\w+)", page.read_text())
+    }
+
+
+def is_operation(value: Any) -> bool:
+    """Whether a public name is an operation rather than a class, a module or something about the process."""
+    if inspect.isclass(value) or not callable(value):
+        return False
+    return "return_report" in str(getattr(value, "__text_signature__", "") or inspect.signature(value))
+
+
+def api_list() -> str:
+    """Everything in `lapack_py.__all__`: operations as links to their pages, the rest in full."""
+    import lapack_py
+
+    pages = documented()
+    operations, functions, results, errors, warnings = [], [], [], [], []
+    for name in sorted(lapack_py.__all__, key=str.lower):
+        value = getattr(lapack_py, name)
+        if name in pages:
+            line = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+            operations.append(f"| [{name}](/operations/{pages[name]}.md) | {line} |")
+        elif not inspect.isclass(value):
+            kind = "autofunction" if callable(value) else "automodule"
+            functions.append(f".. {kind}:: lapack_py.{name}\n")
+        elif issubclass(value, Warning):
+            warnings.append(f".. autoclass:: lapack_py.{name}()\n   :show-inheritance:\n")
+        elif issubclass(value, Exception):
+            errors.append(f".. autoclass:: lapack_py.{name}()\n   :show-inheritance:\n")
+        else:
+            # The fields of a named tuple say no more than its own text.
+            members = "" if issubclass(value, tuple) else "   :members:\n"
+            results.append(f".. autoclass:: lapack_py.{name}()\n{members}")
+    text = "## Operations\n\n| | |\n|---|---|\n" + "\n".join(operations) + "\n"
+    for title, entries in [
+        ("The process", functions),
+        ("Results and reports", results),
+        ("Errors", errors),
+        ("Warnings", warnings),
+    ]:
+        text += f"\n## {title}\n\n```{{eval-rst}}\n" + "\n".join(entries) + "```\n"
+    return text
