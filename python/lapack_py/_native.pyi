@@ -44,7 +44,9 @@ __all__ = [
     "set_num_threads",
     "slogdet",
     "solve",
+    "solve_banded",
     "solve_triangular",
+    "solveh_banded",
     "svd",
     "svdvals",
 ]
@@ -897,6 +899,84 @@ def solve_triangular(
     lower: bool = False,
     unit_diagonal: bool = False,
     overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def solve_banded(
+    l_and_u: tuple[int, int],
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def solve_banded(
+    l_and_u: tuple[int, int],
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def solve_banded(
+    l_and_u: tuple[int, int],
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def solveh_banded(
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    lower: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def solveh_banded(
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    lower: bool = False,
+    check_finite: bool = True,
+    *,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def solveh_banded(
+    ab: ArrayLike,
+    b: ArrayLike,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    lower: bool = False,
     check_finite: bool = True,
     *,
     gpu: _Gpu = "auto",

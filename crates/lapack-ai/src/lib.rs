@@ -42,6 +42,7 @@ pub use lapack_ai_core::{
 pub use lapack_ai_host::{STACK_SIZE, Table as LapackTable, add_table_hint};
 pub use ops::{
     CallOptions, Operand,
+    banded::{Band, solve_banded, solve_banded_into},
     cholesky::{cho_factor_into, cho_solve, cho_solve_into, cholesky, cholesky_into},
     cholesky_update::{CholeskyUpdateOptions, cholesky_update, cholesky_update_into},
     det::{Slogdet, det, det_into, slogdet, slogdet_into},

@@ -20,6 +20,7 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::ops::{
+        banded::{solve_banded, solveh_banded},
         cho::{cho_factor, cho_solve},
         cholesky::cholesky,
         cholesky_update::cholesky_update,

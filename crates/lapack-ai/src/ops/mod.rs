@@ -1,5 +1,6 @@
 //! The operations, one file each: contract, checks, dispatch, call.
 
+pub mod banded;
 pub mod cholesky;
 pub mod cholesky_update;
 pub mod det;

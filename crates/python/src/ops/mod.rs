@@ -1,5 +1,6 @@
 //! One file an operation: keywords in, views to the core, arrays out.
 
+pub(crate) mod banded;
 pub(crate) mod cho;
 pub(crate) mod cholesky;
 pub(crate) mod cholesky_update;

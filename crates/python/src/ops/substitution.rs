@@ -54,7 +54,9 @@ pub(crate) fn run_rhs<'py, T: Scalar>(
     let a = a_input.matrices::<T>();
     let one_vector = b_input.shape().len() == 1;
     let b = if one_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
-    if a.rows() == a.cols() && b.rows() != a.rows() {
+    // Of a band matrix the rows are the diagonals.
+    let square = a.rows() == a.cols();
+    if square && b.rows() != a.rows() {
         let (n, rows) = (a.rows(), b.rows());
         let text = format!("{name} is {n} x {n}, so b needs {n} rows, not {rows}");
         return Err(bad_rhs(py, operation, text, rhs_advice(a_input.shape(), b_input.shape())));
@@ -63,7 +65,7 @@ pub(crate) fn run_rhs<'py, T: Scalar>(
     let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };
     let flops = 2.0 * (a.rows() * a.rows()) as f64 * (b.cols() * b.count()) as f64;
     let column_major = b.count() == 1 && b.matrix(0).col_major_lda().is_some();
-    let reuse_b = b_input.may_overwrite(overwrite_b) && batch.is_empty() && column_major && a.rows() == a.cols();
+    let reuse_b = b_input.may_overwrite(overwrite_b) && batch.is_empty() && column_major && a.cols() == b.rows();
     let output = if reuse_b {
         None
     } else if one_vector {
