@@ -139,7 +139,7 @@ def test_the_table_of_codes_has_causes_and_fixes_in_full():
     assert rows["LAP-E010"].cause == "a row or column is zero, repeated, or a combination of others"
     assert rows["LAP-E010"].fixes[0] == "use lstsq for the least-norm solution. (solve)"
     assert rows["LAP-E013"].fixes == rows["LAP-E012"].fixes
-    assert len(rows["LAP-E011"].fixes) == 3
+    assert len(rows["LAP-E011"].fixes) >= 3
 
 
 def test_every_setting_that_is_read_is_explained():
