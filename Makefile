@@ -80,7 +80,7 @@ lint: setup ## formatting, warnings, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/stubtest lapack_py --mypy-config-file pyproject.toml
+	$(BIN)/stubtest lapack_py._native --mypy-config-file pyproject.toml
 	$(BIN)/python bin/check-hygiene
 
 format: $(STAMPS)/packages ## rewrites the sources in the project's style

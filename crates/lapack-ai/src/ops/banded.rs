@@ -153,7 +153,13 @@ fn run<T: Scalar>(
     }
     report.count_copy(rows * n * count);
     let mut need = Need::default();
-    let slots = (need.add2(ldab.max(4), n), need.add(n), need.add(n.saturating_mul(4)), need.add(n), need.add(n));
+    let slots = Slots {
+        factor: need.add2(ldab.max(4), n),
+        y: need.add(n),
+        work: need.add(n.saturating_mul(4)),
+        aux: need.add(n),
+        pivots: need.add(n),
+    };
     let job = Job { operation, n, nrhs, kl, ku, kind, ldab, check: options.check_finite, timed, slots };
     let flops = 2.0 * n as f64 * ((kl + ku + 1) as f64) * ((kl + 1) + 2 * nrhs) as f64;
     let plan = Plan {
@@ -191,8 +197,19 @@ struct Job<T: Scalar> {
     ldab: usize,
     check: bool,
     timed: bool,
-    /// Working copy, probe, workspace of the estimators, interchanges, their other workspace.
-    slots: (Slot<T>, Slot<T>, Slot<T>, Slot<i64>, Slot<u128>),
+    slots: Slots<T>,
+}
+
+/// Parts of the scratch memory.
+struct Slots<T> {
+    /// Working copy of the band.
+    factor: Slot<T>,
+    /// The probe.
+    y: Slot<T>,
+    /// Workspaces of the estimators.
+    work: Slot<T>,
+    aux: Slot<u128>,
+    pivots: Slot<i64>,
 }
 
 impl<T: Scalar> Job<T> {
@@ -206,7 +223,7 @@ impl<T: Scalar> Job<T> {
     ) -> Result<Item> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
-        let factor = worker.scratch.at(self.slots.0);
+        let factor = worker.scratch.at(self.slots.factor);
         // SAFETY: the slot has room for every form of the band.
         let norm1 = unsafe { self.take_in(ab, factor) };
         if self.check
@@ -234,7 +251,7 @@ impl<T: Scalar> Job<T> {
         self.substitute(factor, self.nrhs, x, ldx, worker);
         item.lap(&mut clock, Phase::Compute);
         let norm1 = norm1.min(f64::MAX);
-        let y = worker.scratch.at(self.slots.1);
+        let y = worker.scratch.at(self.slots.y);
         conditioning::probe(y, self.n);
         self.substitute(factor, 1, y, self.n, worker);
         let rcond = conditioning::from_probe(norm1, y, self.n);
@@ -303,7 +320,7 @@ impl<T: Scalar> Job<T> {
     }
 
     fn factorise(&self, factor: *mut T, worker: &Worker) -> Result<()> {
-        let (n, library, pivots) = (self.n, worker.library, worker.scratch.at(self.slots.3));
+        let (n, library, pivots) = (self.n, worker.library, worker.scratch.at(self.slots.pivots));
         // SAFETY: the drivers' contract; the slots have the documented lengths, and sizes were checked.
         let (routine, info) = unsafe {
             match self.kind {
@@ -330,7 +347,7 @@ impl<T: Scalar> Job<T> {
     }
 
     fn substitute(&self, factor: *mut T, nrhs: usize, x: *mut T, ldx: usize, worker: &Worker) {
-        let (n, library, pivots) = (self.n, worker.library, worker.scratch.at(self.slots.3));
+        let (n, library, pivots) = (self.n, worker.library, worker.scratch.at(self.slots.pivots));
         // SAFETY: as in `factorise`; x has nrhs columns of n elements.
         unsafe {
             match self.kind {
@@ -349,9 +366,9 @@ impl<T: Scalar> Job<T> {
     }
 
     fn estimate(&self, factor: *mut T, norm1: T::Real, worker: &Worker) -> f64 {
-        let (n, library, pivots) = (self.n, worker.library, worker.scratch.at(self.slots.3));
-        let work = worker.scratch.at(self.slots.2);
-        let aux: *mut c_void = worker.scratch.at(self.slots.4).cast();
+        let (n, library, pivots) = (self.n, worker.library, worker.scratch.at(self.slots.pivots));
+        let work = worker.scratch.at(self.slots.work);
+        let aux: *mut c_void = worker.scratch.at(self.slots.aux).cast();
         // SAFETY: as in `factorise`.
         unsafe {
             match self.kind {
