@@ -16,6 +16,8 @@ from conftest import DTYPES, positive, run_python
 import lapack_py as lap
 import lapack_py.linalg as LA
 
+pytestmark = pytest.mark.any_lapack
+
 # Array API standard 2025.12, extension `linalg`.
 ARRAY_API = [
     "cholesky",

@@ -12,6 +12,8 @@ import pytest
 
 import lapack_py as lap
 
+pytestmark = pytest.mark.any_lapack
+
 PACKAGE = Path(lap.__file__).parent
 CHECK = Path(__file__).parents[2] / "bin" / "check-dist"
 METADATA = """Metadata-Version: 2.4

@@ -16,6 +16,8 @@ from sklearn.utils.extmath import randomized_svd as peer
 
 import lapack_py as lap
 
+pytestmark = pytest.mark.any_lapack
+
 layouts = pytest.mark.parametrize("layout", LAYOUTS)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 reals = pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -13,6 +13,8 @@ from conftest import adjoint, matrix, norm, refuses, within
 
 import lapack_py as lap
 
+pytestmark = pytest.mark.any_lapack
+
 
 @pytest.fixture(autouse=True)
 def _back_to_the_usual_one():

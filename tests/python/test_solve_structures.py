@@ -61,6 +61,16 @@ def test_results_agree_with_scipys_for_each_of_its_names(dtype):
         within(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs) * 1e-2, N, dtype, name)
 
 
+@pytest.fixture
+def one_thread():
+    """Some libraries compute other bits on another number of threads."""
+    threads = lap.get_num_threads()
+    lap.set_num_threads(1)
+    yield
+    lap.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_batch_of_different_structures_gives_each_what_a_single_call_gives():
     all_of_them = structures("float64")
     a = np.stack(list(all_of_them.values()))

@@ -210,6 +210,11 @@ def forked(work: Callable[[], list[str]], seconds: float = 20.0) -> int:
 
 
 # Python warns of forks in processes with threads, which is what these tests are about.
+def not_with_mkl(why: str) -> None:
+    if "Math Kernel Library" in lap.library_info()["vendor"]:
+        pytest.skip(f"MKL: {why}")
+
+
 may_fork = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 
 
@@ -262,6 +267,7 @@ def test_children_forked_in_the_middle_of_other_threads_calls_compute():
 @posix
 @may_fork
 def test_a_grandchild_computes_too():
+    not_with_mkl("its threads do not survive the fork of a fork")
     assert forked(lambda: [] if forked(lambda: wrong_results(1, 0)) == RIGHT else ["grandchild"]) == RIGHT
 
 
@@ -331,6 +337,8 @@ def test_memory_is_flat_over_twenty_thousand_calls(threads):
 
 
 def test_threads_leave_nothing_behind_when_they_end():
+    not_with_mkl("it keeps memory for each thread that called it")
+
     def work() -> None:
         for _, call in CALLS:
             outcome(call)

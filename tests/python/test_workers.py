@@ -16,6 +16,8 @@ from conftest import matrix, run_python
 
 import lapack_py as lap
 
+pytestmark = pytest.mark.any_lapack
+
 # Enough work to be spread over all threads.
 BATCH = matrix(20_000, 6, 6)
 several = pytest.mark.skipif(lap.get_num_threads() < 2, reason="one thread cannot be limited further")
