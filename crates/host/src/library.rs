@@ -69,6 +69,7 @@ impl Library {
         let unusable =
             |why: String| Error::text(Code::ProviderUnusable, "load", format!("{} {why}", name.to_string_lossy()));
         let handle = open_shared(name).map_err(|error| unusable(format!("cannot be opened: {}", innermost(&error))))?;
+        load_mkls_openmp(&handle, Path::new(name)).map_err(&unusable)?;
         let library = Self::resolve(loaded_path(name), &|name| symbol(&handle, name));
         // Not closed even if it cannot be used: its threads may be running.
         std::mem::forget(handle);
@@ -237,6 +238,23 @@ fn open_shared(name: &OsStr) -> std::result::Result<libloading::Library, libload
 fn open_shared(name: &OsStr) -> std::result::Result<libloading::Library, libloading::Error> {
     // SAFETY: as on Unix.
     unsafe { libloading::Library::new(name) }
+}
+
+/// MKL loads its threads at the first call that computes, and ends the process where it cannot. So they are loaded here.
+fn load_mkls_openmp(handle: &libloading::Library, path: &Path) -> std::result::Result<(), String> {
+    let layer = std::env::var("MKL_THREADING_LAYER").unwrap_or_default();
+    let needs_intels = layer.is_empty() || layer.eq_ignore_ascii_case("INTEL");
+    if !cfg!(target_os = "linux") || !needs_intels || symbol(handle, "MKL_Set_Threading_Layer").is_none() {
+        return Ok(());
+    }
+    let beside = path.parent().map(|folder| folder.join("libiomp5.so"));
+    for file in beside.into_iter().chain([PathBuf::from("libiomp5.so")]) {
+        if let Ok(openmp) = open_shared(file.as_os_str()) {
+            std::mem::forget(openmp);
+            return Ok(());
+        }
+    }
+    Err("is MKL without its OpenMP, libiomp5.so; run: pip install intel-openmp".into())
 }
 
 fn symbol(handle: &libloading::Library, name: &str) -> Option<*const c_void> {
