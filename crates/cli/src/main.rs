@@ -1,5 +1,7 @@
 //! `lapack-ai`: the library from the command line.
 
+mod bench;
+
 use clap::{Parser, Subcommand};
 use lapack_ai::doctor::doctor;
 use lapack_ai::{CallOptions, Error, MatrixView, SolveOptions, SvdOptions, solve, svd};
@@ -7,7 +9,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// A modern LAPACK: what is on this machine, and a first measurement of it.
+/// A modern LAPACK: what is on this machine, and measurements of it.
 #[derive(Parser)]
 #[command(name = "lapack-ai", version)]
 struct Arguments {
@@ -25,6 +27,11 @@ enum Command {
         #[arg(default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         n: u32,
     },
+    /// Measure svd, solve, gemm and batches in float64, and compare with an earlier measurement.
+    ///
+    /// Every result is checked before its figures count. Exit status: 0; 1 if a case is slower than the baseline allows;
+    /// 2 if nothing could be measured or compared.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +41,7 @@ fn main() -> ExitCode {
             say(&diagnosis.to_string());
             if diagnosis.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Try { n } => match try_out(n as usize) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
