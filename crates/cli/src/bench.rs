@@ -220,7 +220,7 @@ fn require_folder(output: &Path) -> Result<(), String> {
 fn table(machine: &Machine, measured: &[Measurement]) -> String {
     let Machine { cpu, cores, threads, os, lapack } = machine;
     let mut text =
-        format!("{cpu}, {cores} cores, {threads} threads, {os}\n{lapack}\nfloat64; times are of one call\n\n");
+        format!("CPU: {cpu}; cores: {cores}, threads: {threads}; {os}\n{lapack}\nfloat64; times are of one call\n\n");
     let head = ["operation", "n", "matrices", "median", "least", "quartiles", "GFLOP/s", "error / n eps"];
     let mut rows = vec![head.map(String::from)];
     for Measurement { case, seconds, gflops, error, .. } in measured {

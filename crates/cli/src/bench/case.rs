@@ -331,10 +331,17 @@ mod tests {
     }
 
     #[test]
-    fn singular_values_out_of_order_are_wrong() {
-        let mut problem = Problem::new(Case { operation: Operation::Svd, n: 5, batch: 1 });
+    fn a_decomposition_in_the_wrong_order_is_wrong_though_its_product_is_right() {
+        let n = 5;
+        let mut problem = Problem::new(Case { operation: Operation::Svd, n, batch: 1 });
         problem.call().unwrap();
         problem.s.swap(0, 1);
+        for k in 0..n {
+            problem.first.swap(k * n, k * n + 1);
+            problem.second.swap(k, n + k);
+        }
         assert!(matches!(problem.checked(), Err(Failure::Wrong(_))));
+        problem.s.swap(0, 1);
+        assert!(problem.checked().is_err(), "the product is wrong now");
     }
 }

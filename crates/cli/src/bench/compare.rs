@@ -45,13 +45,13 @@ pub(crate) fn missing_from(measured: &[Measurement], others: &[Measurement]) -> 
 pub(crate) fn other_machine(this: &Machine, other: &Machine) -> Option<String> {
     let mut differences = Vec::new();
     if this.cpu != other.cpu {
-        differences.push(format!("CPU {}, here {}", other.cpu, this.cpu));
+        differences.push(format!("CPU: {}, here {}", other.cpu, this.cpu));
     }
     if this.cores != other.cores {
-        differences.push(format!("{} cores, here {}", other.cores, this.cores));
+        differences.push(format!("cores: {}, here {}", other.cores, this.cores));
     }
     if this.threads != other.threads {
-        differences.push(format!("{} threads, here {}", other.threads, this.threads));
+        differences.push(format!("threads: {}, here {}", other.threads, this.threads));
     }
     (!differences.is_empty()).then(|| differences.join("; "))
 }
