@@ -37,8 +37,8 @@ use pyo3::types::PyTuple;
 /// Returns
 /// -------
 /// EigResult(eigenvalues, eigenvectors)
-///     Eigenvalues (..., M), in no order; eigenvectors (..., M, M) in columns of length 1 (Fortran order). For real input
-///     both are real if all eigenvalues of all matrices are, else complex.
+///     Eigenvalues (..., M), in no order; eigenvectors (..., M, M) in columns of length 1 (Fortran order). Both are complex,
+///     but with NumPy before 2.5 real, as there, if the input and all eigenvalues of all matrices are.
 ///     In SciPy's forms: w, (w, vl), (w, vl, vr), or EigResult with ``b``; w is always complex.
 ///
 /// Raises
@@ -183,7 +183,7 @@ impl<'py> Packed<'py> {
     fn finished<T: Scalar>(self, py: Python<'py>, form: Form) -> PyResult<Bound<'py, PyAny>> {
         let parts = self.imaginary.as_ref().map(Output::view::<T>);
         let parts: Option<BatchView<'_, T>> = parts.as_ref().map(|parts| parts.as_view());
-        let real = parts.as_ref().is_some_and(all_real);
+        let real = parts.as_ref().is_some_and(all_real) && (form.scipys || !numpy_always_complex(py)?);
         // Complex drivers have no packed form, and with a real spectrum it is the result.
         let unpacked = real || T::DTYPE.is_complex();
         let unpack = |vectors: Output<'py>| {
@@ -297,4 +297,16 @@ fn run_pair<'py, T: Scalar>(
     let arrays = [Some(a_input.object()), Some(b_input.object()), values, imaginary, beta, left, right];
     let outcome = enter_lapack(py, flops, &arrays, work)?;
     finish(py, outcome, &[a_input, b_input], options.call.timed, || packed.finished::<T>(py, form))
+}
+
+/// Whether the NumPy at hand gives complex eigenvalues whatever they are, as the Array API standard asks and NumPy does
+/// from 2.5 on.
+fn numpy_always_complex(py: Python<'_>) -> PyResult<bool> {
+    static ALWAYS: PyOnceLock<bool> = PyOnceLock::new();
+    let known = ALWAYS.get_or_try_init(py, || -> PyResult<bool> {
+        let version: String = py.import("numpy")?.getattr("__version__")?.extract()?;
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (2, 5))
+    })?;
+    Ok(*known)
 }
