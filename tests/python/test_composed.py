@@ -307,7 +307,8 @@ def test_exp_of_a_matrix_whose_norm_is_beyond_the_range_ends(dtype: str) -> None
         a *= 1 + 1j
     for given in (a, -a, np.stack([a, np.eye(2, dtype=dtype)])):
         ours = lap.expm(given)
-        assert ours.shape == given.shape and ours.dtype == given.dtype
+        assert ours.shape == given.shape
+        assert ours.dtype == given.dtype
     np.testing.assert_allclose(ours[1], np.exp(1) * np.eye(2), rtol=1e-6)
     upper = np.array([[-large, large], [0, -large]], dtype=dtype)
     np.testing.assert_array_equal(lap.expm(upper), np.zeros((2, 2)))

@@ -177,7 +177,8 @@ def test_a_result_unpacks_copies_and_pickles():
 def test_a_result_with_a_field_replaced_keeps_its_bound():
     result = lap.randomized_svd(matrix(6, 4, dtype="float64"), 2, random_state=0)
     other = result._replace(S=result.S * 2)
-    assert type(other) is type(result) and other.error_estimate == result.error_estimate
+    assert type(other) is type(result)
+    assert other.error_estimate == result.error_estimate
     np.testing.assert_array_equal(other.S, 2 * result.S)
 
 
