@@ -33,6 +33,10 @@ class RandomizedSVDResult(SVDResult):
     def __getnewargs__(self) -> tuple[Any, ...]:
         return (*self, self.error_estimate)
 
+    def _replace(self, /, **fields: Any) -> RandomizedSVDResult:
+        U, S, Vh = super()._replace(**fields)
+        return RandomizedSVDResult(U, S, Vh, self.error_estimate)
+
 
 class EigResult(NamedTuple):
     """Result of `eig`: eigenvalues, in no order, and right eigenvectors in columns."""

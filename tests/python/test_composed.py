@@ -299,6 +299,21 @@ def test_the_exponential_of_enormous_matrices_is_finite_where_it_exists(dtype):
     assert lap.expm(np.array([[800.0, 0], [0, 1]]))[0, 0] == np.inf
 
 
+@dtypes
+def test_exp_of_a_matrix_whose_norm_is_beyond_the_range_ends(dtype: str) -> None:
+    large = np.finfo(dtype).max * 0.9
+    a = np.array([[-large, large], [large, -large]], dtype=dtype)
+    if a.dtype.kind == "c":
+        a *= 1 + 1j
+    for given in (a, -a, np.stack([a, np.eye(2, dtype=dtype)])):
+        ours = lap.expm(given)
+        assert ours.shape == given.shape
+        assert ours.dtype == given.dtype
+    np.testing.assert_allclose(ours[1], np.exp(1) * np.eye(2), rtol=1e-6)
+    upper = np.array([[-large, large], [0, -large]], dtype=dtype)
+    np.testing.assert_array_equal(lap.expm(upper), np.zeros((2, 2)))
+
+
 def dtype_scale(dtype: str) -> Any:
     return np.dtype(dtype).type(1e20 if dtype == "float32" else 1e200)
 

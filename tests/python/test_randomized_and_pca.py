@@ -174,6 +174,14 @@ def test_a_result_unpacks_copies_and_pickles():
         np.testing.assert_array_equal(other.Vh, result.Vh)
 
 
+def test_a_result_with_a_field_replaced_keeps_its_bound():
+    result = lap.randomized_svd(matrix(6, 4, dtype="float64"), 2, random_state=0)
+    other = result._replace(S=result.S * 2)
+    assert type(other) is type(result)
+    assert other.error_estimate == result.error_estimate
+    np.testing.assert_array_equal(other.S, 2 * result.S)
+
+
 def test_more_components_than_there_are_give_what_there_is():
     u, s, vh = lap.randomized_svd(matrix(6, 4), 9, random_state=0)
     assert (u.shape, s.shape, vh.shape) == ((6, 4), (4,), (4, 4))
@@ -332,6 +340,16 @@ def test_the_covariance_is_not_used_where_squaring_would_cost_the_wanted_compone
     assert lap.pca(x, 3, svd_solver="covariance_eigh").svd_solver == "covariance_eigh"
     exact = np.linalg.svdvals(x.astype("float64") - x.astype("float64").mean(axis=0))
     within(abs(careful.singular_values[2] - exact[2]) / exact[0], 3, dtype, "the smallest singular value")
+
+
+@pytest.mark.parametrize("solver", ["full", "covariance_eigh", "randomized"])
+def test_the_mean_of_many_samples_in_single_precision_is_not_lost(solver):
+    # Summed one after the other in float32, these have a mean of about 1016.
+    x = np.random.default_rng(0).standard_normal((2_000_000, 2)) * [3, 1] + 1000
+    ours, exact = lap.pca(x.astype("float32"), 1, svd_solver=solver, random_state=0), lap.pca(x, 1)
+    np.testing.assert_allclose(ours.mean, exact.mean, rtol=2 * eps("float32"))
+    np.testing.assert_allclose(ours.explained_variance, exact.explained_variance, rtol=1e-3)
+    np.testing.assert_allclose(ours.components, exact.components, atol=1e-3)
 
 
 def test_constant_data_have_no_variance_and_give_no_warning():

@@ -51,7 +51,8 @@ def expm(A: Any, *, gpu: Gpu = "auto", device: Device = None, return_report: boo
 
     Returns
     -------
-    array of shape (..., N, N); Inf where the exponential is beyond the largest number of the type.
+    array of shape (..., N, N); Inf where the exponential is beyond the largest number of the type, and NaN where such
+    numbers of both signs meet.
 
     Raises
     ------
@@ -107,8 +108,11 @@ class _Exponential:
         self.above = np.diagonal(a[self.upper], 1, axis1=-2, axis2=-1)
         # Scalings so far: powers up to the eighth must stay within the range of the type.
         exponent = int(np.finfo(a.dtype).maxexp) // 16
-        size = np.maximum(_norm1(a.astype(np.result_type(a.dtype, np.float64))), 1)
-        self.scalings = np.maximum(np.ceil(np.log2(size)) - exponent, 0).astype(np.int64)
+        # The norm from elements of at most 2: that of the matrix itself may be beyond the range, and so may |a + bi|.
+        _, largest = np.frexp(np.maximum(np.abs(a.real), np.abs(a.imag)).max(axis=(-2, -1)))
+        size = _norm1(_scaled(_scaled(a, largest // 2), largest - largest // 2))
+        bits = np.ceil(np.log2(np.maximum(size, 1))).astype(np.int64) + largest
+        self.scalings = np.maximum(bits - exponent, 0)
         self.a = _scaled(a, self.scalings)
 
     def compute(self) -> tuple[Array, _native.Report]:

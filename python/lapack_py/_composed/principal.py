@@ -166,7 +166,8 @@ def pca(
     rng = generator(random_state, "pca")
     engine: dict[str, Any] = {"gpu": gpu, "device": device}
     with np.errstate(over="ignore"):
-        mean = x.mean(axis=0)
+        # A sum of many samples in single precision loses the mean, and the rest of it would be the first component.
+        mean = x.mean(axis=0, dtype=np.result_type(x.dtype, np.float64)).astype(x.dtype)
         centred = x - mean
     solver = svd_solver if svd_solver != "auto" else _choice(n, p, wanted)
     found = None
