@@ -907,7 +907,7 @@ def solve_triangular(
 ) -> Any: ...
 @overload
 def solve_banded(
-    l_and_u: tuple[int, int],
+    l_and_u: _Pair[int],
     ab: ArrayLike,
     b: ArrayLike,
     overwrite_ab: bool = False,
@@ -920,7 +920,7 @@ def solve_banded(
 ) -> _Array: ...
 @overload
 def solve_banded(
-    l_and_u: tuple[int, int],
+    l_and_u: _Pair[int],
     ab: ArrayLike,
     b: ArrayLike,
     overwrite_ab: bool = False,
@@ -933,7 +933,7 @@ def solve_banded(
 ) -> tuple[_Array, Report]: ...
 @overload
 def solve_banded(
-    l_and_u: tuple[int, int],
+    l_and_u: _Pair[int],
     ab: ArrayLike,
     b: ArrayLike,
     overwrite_ab: bool = False,

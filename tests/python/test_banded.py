@@ -126,3 +126,14 @@ def test_b_may_be_overwritten():
     x = lap.solve_banded((1, 2), ab, b, overwrite_b=True)
     assert x is b
     assert np.array_equal(x, expected)
+
+
+@pytest.mark.parametrize("widths", [(1, 1), [1, 1], np.array([1, 1])], ids=str)
+def test_the_widths_are_any_pair_of_numbers(widths):
+    ab = band_of(dense(5, 1, 1, "float64") + 3 * np.eye(5), 1, 1)
+    assert np.array_equal(lap.solve_banded(widths, ab, np.ones(5)), lap.solve_banded((1, 1), ab, np.ones(5)))
+
+
+def test_a_band_that_happens_to_be_square_is_not_taken_for_the_matrix():
+    error = refuses(lambda: lap.solve_banded((1, 1), np.ones((3, 3)), np.ones(4)), lap.ShapeError, "ab has 3 columns")
+    assert error.argument == "b"

@@ -489,3 +489,10 @@ def test_signatures_are_scipys_up_to_positions_and_every_parameter_is_documented
     assert positional == (["a", "b"] if name in ("eig", "eigvals") else ["a", "UPLO"])
     text = inspect.getdoc(getattr(lap, name))
     assert "As ``" in text or all(parameter in text for parameter in ours)
+
+
+@pytest.mark.parametrize("lower", [0, 1, np.True_, np.False_], ids=str)
+def test_the_triangle_is_chosen_by_anything_that_is_true_or_false(lower):
+    a = matrix(5, 5)
+    assert np.array_equal(lap.eigvalsh(a, lower=lower), lap.eigvalsh(a, UPLO="L" if lower else "U"))
+    assert np.array_equal(lap.eigh(a, lower=lower)[1], lap.eigh(a, lower=bool(lower))[1])

@@ -591,3 +591,8 @@ def test_python_goes_on_during_a_long_call():
     during = [t for t in ticks if started < t < ended]
     # Without the lock released there would be none between start and end.
     assert len(during) >= 5, (len(during), ended - started)
+
+
+def test_an_observer_that_cannot_be_called_is_refused_at_once():
+    with pytest.raises(lap.LapackError, match="callback=3 must be callable"):
+        lap.observe(3)

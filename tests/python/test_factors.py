@@ -398,3 +398,18 @@ def test_bad_input_to_updates_is_refused_in_words():
     refuses(lambda: lap.cholesky_update(eye, np.ones(3)), lap.NonFiniteError, "L has Inf at row 2, column 0")
     assert np.isfinite(lap.cholesky_update(eye, np.ones(3), lower=False)).all()
     refuses(lambda: lap.cholesky_update(np.stack([eye] * 2), np.ones((3, 3))), lap.ShapeError, "do not fit together")
+
+
+def test_errors_name_the_array_that_does_not_fit():
+    for call, name in [
+        (lambda: lap.lu_solve((np.ones((3, 2)), [0, 1]), np.ones(3)), "lu"),
+        (lambda: lap.cho_solve((np.ones((3, 2)), True), np.ones(3)), "c"),
+        (lambda: lap.cholesky_update(np.ones((3, 2)), np.ones(3)), "L"),
+    ]:
+        error = refuses(call, lap.ShapeError, f"{name} must be square, not 3 x 2")
+        assert error.argument == name
+
+
+def test_a_single_number_is_no_vector_to_update_with():
+    for factor in (np.eye(3), np.ones((2, 3))):
+        refuses(lambda factor=factor: lap.cholesky_update(factor, 5.0), lap.ShapeError, "not a single number")

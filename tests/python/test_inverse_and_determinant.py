@@ -247,3 +247,13 @@ def test_overwrite_a_saves_the_copy_and_changes_no_bit(name):
     result, report = call(a.copy("F"), overwrite_a=True, return_report=True)
     assert report.copies == 0
     assert result == expected
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("make", [np.triu, np.tril])
+def test_the_determinant_of_a_triangular_matrix_is_that_of_its_diagonal(make, order):
+    a = np.asarray(make(matrix(130, 130)), order=order)
+    sign, logabsdet = lap.slogdet(a)
+    diagonal = np.diag(a)
+    assert sign == np.prod(np.sign(diagonal))
+    within(abs(logabsdet - np.log(np.abs(diagonal)).sum()) / 130, 130, "float64", "logarithm")

@@ -423,3 +423,36 @@ print(len(seen))
 """
     done = run_python(code, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
+
+
+@posix
+@may_fork
+def test_a_fork_waits_for_large_matrices_at_work_and_neither_side_hangs():
+    program = """
+import os, threading, time
+a = np.random.default_rng(0).standard_normal((200, 200)) + 40 * np.eye(200)
+expected = lap.inv(a)
+stop = threading.Event()
+wrong = []
+def work():
+    while not stop.is_set():
+        wrong.extend([] if np.allclose(lap.inv(a), expected) else [1])
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads: thread.start()
+for _ in range(8):
+    started = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.allclose(lap.inv(a), expected) else 1)
+    took = time.perf_counter() - started
+    assert took < 5, took
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in threads:
+    thread.join(20)
+    assert not thread.is_alive()
+assert not wrong
+print("right")
+"""
+    result = run_python(program, timeout=100.0, PYTHONWARNINGS="ignore")
+    assert result.stdout == "right\n", result.stderr

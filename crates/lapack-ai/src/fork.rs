@@ -7,7 +7,7 @@
 //! Calls are counted in several places, so that threads do not fight for one cache line.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,16 @@ struct Slot(AtomicUsize);
 
 static SLOTS: [Slot; 16] = [const { Slot(AtomicUsize::new(0)) }; 16];
 static NEXT: AtomicUsize = AtomicUsize::new(0);
-static FORKING: AtomicBool = AtomicBool::new(false);
+/// Forks under way: several threads may fork at once, and the first one's end is not that of the others.
+static FORKING: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// This thread's slot, once it has one.
     static SLOT: Cell<Option<&'static Slot>> = const { Cell::new(None) };
     /// Calls within calls.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Whether this thread is forking: the handlers may be there several times, and the first counts.
+    static FORKS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// While it lives, no other thread forks the process.
@@ -44,7 +47,7 @@ pub(crate) fn inside() -> Inside {
         let slot = SLOT.get().unwrap_or_else(new_slot);
         // Both sides write first and look then, so one of them sees the other.
         slot.0.fetch_add(1, Ordering::SeqCst);
-        if FORKING.load(Ordering::SeqCst) {
+        if FORKING.load(Ordering::SeqCst) > 0 {
             wait_for_the_fork(slot);
         }
     }
@@ -66,22 +69,26 @@ impl Drop for Inside {
 fn new_slot() -> &'static Slot {
     let slot = &SLOTS[NEXT.fetch_add(1, Ordering::Relaxed) % SLOTS.len()];
     SLOT.set(Some(slot));
-    #[cfg(unix)]
-    {
-        static WATCHED: std::sync::Once = std::sync::Once::new();
-        // SAFETY: the handlers are functions of this library, which is never unloaded.
-        WATCHED.call_once(|| unsafe {
-            libc::pthread_atfork(Some(before), Some(after), Some(in_child));
-        });
-    }
+    static WATCHED: std::sync::Once = std::sync::Once::new();
+    WATCHED.call_once(go_first);
     slot
+}
+
+/// Puts the handlers before those of all libraries open by now: the system calls the latest first, and OpenBLAS's ends the
+/// threads that a call at work waits for.
+pub(crate) fn go_first() {
+    #[cfg(unix)]
+    // SAFETY: the handlers are functions of this library, which is never unloaded.
+    unsafe {
+        libc::pthread_atfork(Some(before), Some(after), Some(in_child));
+    }
 }
 
 #[cold]
 fn wait_for_the_fork(slot: &Slot) {
-    while FORKING.load(Ordering::SeqCst) {
+    while FORKING.load(Ordering::SeqCst) > 0 {
         slot.0.fetch_sub(1, Ordering::SeqCst);
-        while FORKING.load(Ordering::SeqCst) {
+        while FORKING.load(Ordering::SeqCst) > 0 {
             thread::sleep(Duration::from_micros(50));
         }
         slot.0.fetch_add(1, Ordering::SeqCst);
@@ -91,10 +98,10 @@ fn wait_for_the_fork(slot: &Slot) {
 #[cfg(unix)]
 extern "C" fn before() {
     // A fork from inside a call, by an observer say, cannot wait for that call.
-    if DEPTH.get() > 0 {
+    if DEPTH.get() > 0 || FORKS.replace(true) {
         return;
     }
-    FORKING.store(true, Ordering::SeqCst);
+    FORKING.fetch_add(1, Ordering::SeqCst);
     let started = Instant::now();
     while SLOTS.iter().any(|slot| slot.0.load(Ordering::SeqCst) > 0) && started.elapsed() < PATIENCE {
         thread::sleep(Duration::from_micros(50));
@@ -103,10 +110,12 @@ extern "C" fn before() {
 
 #[cfg(unix)]
 extern "C" fn after() {
-    FORKING.store(false, Ordering::SeqCst);
+    if FORKS.replace(false) {
+        FORKING.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
-/// The threads that were at work do not exist in the child.
+/// The threads that were at work, or forking too, do not exist in the child.
 #[cfg(unix)]
 extern "C" fn in_child() {
     for slot in &SLOTS {
@@ -115,15 +124,47 @@ extern "C" fn in_child() {
     if let (1.., Some(slot)) = (DEPTH.get(), SLOT.get()) {
         slot.0.store(1, Ordering::SeqCst);
     }
-    after();
+    FORKS.set(false);
+    FORKING.store(0, Ordering::SeqCst);
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::{Barrier, Mutex, PoisonError};
+
+    /// The tests count on being the only ones who fork.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn the_end_of_one_fork_does_not_let_work_begin_while_another_goes_on() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let (begun, ended) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            // Registered twice, the handlers count once.
+            before();
+            before();
+            let second = scope.spawn(|| {
+                before();
+                begun.wait();
+                ended.wait();
+                after();
+            });
+            begun.wait();
+            after();
+            let late = scope.spawn(|| drop(inside()));
+            thread::sleep(Duration::from_millis(20));
+            assert!(!late.is_finished(), "work began during the second fork");
+            ended.wait();
+            second.join().expect("the second fork ends");
+            late.join().expect("it goes on after both");
+        });
+    }
 
     #[test]
     fn a_fork_waits_for_the_work_that_is_going_on_and_holds_up_the_next() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let done = AtomicBool::new(false);
         let begun = AtomicBool::new(false);
         thread::scope(|scope| {

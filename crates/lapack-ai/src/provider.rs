@@ -62,6 +62,7 @@ fn opened() -> MutexGuard<'static, Opened> {
 
 impl Opened {
     fn keep(&mut self, name: Option<PathBuf>, search: Search) -> &'static Search {
+        fork::go_first();
         let search: &'static Search = Box::leak(Box::new(search));
         self.libraries.push((name, search));
         self.switch_to(search)

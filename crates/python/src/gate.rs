@@ -14,6 +14,8 @@ use pyo3::sync::PyOnceLock;
 use std::ffi::c_void;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
@@ -184,11 +186,15 @@ fn watch_the_end() {
     unsafe extern "C" {
         fn atexit(handler: extern "C" fn()) -> i32;
     }
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
     extern "C" fn wait() {
-        while ABANDONED.load(Ordering::Acquire) > 0 {
+        // A forked child has the number, but not the thread.
+        let here = PROCESS.load(Ordering::Relaxed) == std::process::id();
+        while here && ABANDONED.load(Ordering::Acquire) > 0 {
             thread::sleep(PATIENCE);
         }
     }
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
     // SAFETY: the handler lives as long as the process: this module is never unloaded.
     unsafe { atexit(wait) };
 }

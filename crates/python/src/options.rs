@@ -77,3 +77,8 @@ pub(crate) fn call_options(
 pub(crate) fn truth(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     value.is_truthy()
 }
+
+/// As [`truth`], with None for "not said".
+pub(crate) fn optional_truth(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    if value.is_none() { Ok(None) } else { truth(value).map(Some) }
+}

@@ -158,7 +158,12 @@ impl Subscription {
 /// Calls `callback(report, error)` after every call that reached the library, `error` being None or the exception, until the
 /// returned subscription is closed or forgotten. Input that is refused before (no array, a wrong option) is not told.
 #[pyfunction]
-pub(crate) fn observe(callback: Py<PyAny>) -> Subscription {
+pub(crate) fn observe(callback: &Bound<'_, PyAny>) -> PyResult<Subscription> {
+    if !callback.is_callable() {
+        let text = format!("callback={} must be callable", callback.repr()?);
+        return Err(bad("observe", &text));
+    }
+    let callback = callback.clone().unbind();
     let subscription = lapack_ai::observe::subscribe(Arc::new(PythonObserver { callback }));
-    Subscription { inner: Mutex::new(Some(subscription)) }
+    Ok(Subscription { inner: Mutex::new(Some(subscription)) })
 }

@@ -15,7 +15,7 @@
 //! The factor is copied to the output first, L by columns and U by rows, so that every rotation runs along memory. U by rows
 //! is `conj(L)` by columns, the factor of `conj(A)`: there `conj(x)` takes the place of x.
 
-use super::{CallOptions, assert_output, call, non_finite, require_square, rough_seconds, shape_mismatch};
+use super::{CallOptions, assert_output, call, non_finite, require_square_argument, rough_seconds, shape_mismatch};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
@@ -82,7 +82,7 @@ pub fn cholesky_update_into<T: Scalar>(
     let updated = &*updated;
     let name = if options.upper { "U" } else { "L" };
     let body = |report: &mut Report, timed| {
-        let n = require_square(OPERATION, factor).map_err(|error| error.argument(Argument::at(0, "L")))?;
+        let n = require_square_argument(OPERATION, Argument::at(0, "L"), factor)?;
         if (x.rows(), x.cols()) != (n, 1) {
             let text = format!("{name} is {n} x {n}, so x needs {n} elements, not {}", x.rows() * x.cols());
             return Err(shape_mismatch(OPERATION, Argument::at(1, "x"), text));

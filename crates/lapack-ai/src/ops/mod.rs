@@ -235,13 +235,23 @@ pub(crate) fn shape_mismatch(operation: &'static str, argument: Argument, text: 
 /// Refuses a matrix that is not square.
 #[inline]
 pub(crate) fn require_square<T: Scalar>(operation: &'static str, a: &BatchView<'_, T>) -> Result<usize> {
-    if a.rows() == a.cols() { Ok(a.rows()) } else { Err(not_square(operation, a.rows(), a.cols())) }
+    require_square_argument(operation, Argument::at(0, "a"), a)
+}
+
+/// As [`require_square`], for a matrix of another name.
+#[inline]
+pub(crate) fn require_square_argument<T: Scalar>(
+    operation: &'static str,
+    argument: Argument,
+    a: &BatchView<'_, T>,
+) -> Result<usize> {
+    if a.rows() == a.cols() { Ok(a.rows()) } else { Err(not_square(operation, argument, a.rows(), a.cols())) }
 }
 
 #[cold]
-fn not_square(operation: &'static str, rows: usize, cols: usize) -> Error {
-    let text = format!("a must be square, not {rows} x {cols}");
-    Error::text(Code::NotSquare, operation, text).argument(Argument::at(0, "a"))
+fn not_square(operation: &'static str, argument: Argument, rows: usize, cols: usize) -> Error {
+    let text = format!("{} must be square, not {rows} x {cols}", argument.name);
+    Error::text(Code::NotSquare, operation, text).argument(argument)
 }
 
 /// `flops` at 2 GFLOP/s, a rate that small matrices reach on one thread: for deciding about threads only.

@@ -12,7 +12,9 @@
 //!
 //! How well the matrix is conditioned is not looked at: `solve` and `rcond` tell that.
 
-use super::{CallOptions, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds, take_in};
+use super::{
+    CallOptions, assert_output, call, illegal_argument, non_finite, require_square_argument, rough_seconds, take_in,
+};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part, Want, is_flipped};
 use crate::provider::library;
@@ -80,7 +82,7 @@ pub(super) fn substitute<T: Scalar>(
 ) -> Result<Report> {
     let argument = Argument::at(0, name);
     let body = |report: &mut Report, timed| {
-        let n = require_square(operation, a).map_err(|error| error.argument(argument))?;
+        let n = require_square_argument(operation, argument, a)?;
         if b.rows() != n {
             let text = format!("{name} is {n} x {n}, so b needs {n} rows, not {}", b.rows());
             return Err(super::shape_mismatch(operation, Argument::at(1, "b"), text));

@@ -57,7 +57,7 @@ pub(crate) fn solve_banded<'py>(
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let _ = overwrite_ab;
-    let Ok((lower, upper)) = l_and_u.extract::<(usize, usize)>() else {
+    let Some((lower, upper)) = widths(l_and_u) else {
         let text =
             format!("l_and_u={} must be two numbers of diagonals, below and above the main one", l_and_u.repr()?);
         return Err(bad("solve_banded", &text));
@@ -115,6 +115,14 @@ pub(crate) fn solveh_banded<'py>(
     let _ = overwrite_ab;
     let call = call_options("solveh_banded", check_finite, gpu, device, return_report)?;
     start(py, "solveh_banded", ab, b, Band::PositiveDefinite { lower }, overwrite_b, call)
+}
+
+/// Any pair of numbers.
+fn widths(l_and_u: &Bound<'_, PyAny>) -> Option<(usize, usize)> {
+    let mut numbers = l_and_u.try_iter().ok()?;
+    let lower = numbers.next()?.ok()?.extract().ok()?;
+    let upper = numbers.next()?.ok()?.extract().ok()?;
+    numbers.next().is_none().then_some((lower, upper))
 }
 
 fn start<'py>(

@@ -60,11 +60,10 @@ pub(crate) fn cholesky_update<'py>(
     let options = CholeskyUpdateOptions { downdate, upper: !lower, call };
     let (factor, x) = unify(factor, x)?;
     if let &[m, n] = &factor.shape()[factor.shape().len() - 2..]
-        && m == n
-        && x.shape().last() != Some(&n)
+        && (x.shape().is_empty() || (m == n && x.shape().last() != Some(&n)))
     {
         let have = x.shape().last().map_or("a single number".into(), |rows| format!("{rows} elements"));
-        let text = format!("L is {n} x {n}, so x needs {n} elements, not {have}");
+        let text = format!("L is {m} x {n}, so x needs {n} elements, not {have}");
         let error = Error::text(Code::ShapeMismatch, "cholesky_update", text).argument(Argument::at(1, "x"));
         return Err(to_python(py, &error));
     }

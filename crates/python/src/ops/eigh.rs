@@ -3,7 +3,7 @@ use super::{broadcast, require_matrix, result_class, unify, with_scalar};
 use crate::errors::to_python;
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{bad, call_options, truth};
+use crate::options::{bad, call_options, optional_truth, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::{
@@ -71,7 +71,7 @@ pub(crate) fn eigh<'py>(
     a: &Bound<'py, PyAny>,
     #[pyo3(from_py_with = second)] UPLO: Second<'py>,
     b: Option<Bound<'py, PyAny>>,
-    lower: Option<bool>,
+    #[pyo3(from_py_with = optional_truth)] lower: Option<bool>,
     #[pyo3(from_py_with = truth)] eigvals_only: bool,
     r#type: i64,
     subset_by_index: Option<&Bound<'py, PyAny>>,
@@ -104,7 +104,7 @@ pub(crate) fn eigvalsh<'py>(
     a: &Bound<'py, PyAny>,
     #[pyo3(from_py_with = second)] UPLO: Second<'py>,
     b: Option<Bound<'py, PyAny>>,
-    lower: Option<bool>,
+    #[pyo3(from_py_with = optional_truth)] lower: Option<bool>,
     r#type: i64,
     subset_by_index: Option<&Bound<'py, PyAny>>,
     subset_by_value: Option<&Bound<'py, PyAny>>,

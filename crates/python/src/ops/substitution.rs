@@ -55,8 +55,7 @@ pub(crate) fn run_rhs<'py, T: Scalar>(
     let one_vector = b_input.shape().len() == 1;
     let b = if one_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
     // Of a band matrix the rows are the diagonals.
-    let square = a.rows() == a.cols();
-    if square && b.rows() != a.rows() {
+    if name != "ab" && a.rows() == a.cols() && b.rows() != a.rows() {
         let (n, rows) = (a.rows(), b.rows());
         let text = format!("{name} is {n} x {n}, so b needs {n} rows, not {rows}");
         return Err(bad_rhs(py, operation, text, rhs_advice(a_input.shape(), b_input.shape())));
