@@ -27,7 +27,7 @@ import lapack_py as lap
 ALLOWED_GROWTH = 16 << 20
 # Measurements of memory after warm-up.
 MARKS = 10
-# No call uses OpenBLAS's own threads: a fork during such a call leaves its locks taken, in NumPy's as well.
+# Each child computes every kind of call.
 FORKS = 50
 # A child that takes longer hangs.
 HANG_SECONDS = 60.0

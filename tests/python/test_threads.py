@@ -237,8 +237,8 @@ def test_a_forked_child_computes_after_a_large_matrix_ran_on_the_librarys_thread
 @posix
 @may_fork
 def test_children_forked_in_the_middle_of_other_threads_calls_compute():
-    # Without those on which OpenBLAS would start threads of its own: a fork then leaves its locks taken, in NumPy's as
-    # well, and no caller can mend that. Batches hold it to one thread.
+    # Without those on which OpenBLAS starts threads of its own, which the children would do as well: too slow here. The
+    # next tests have them.
     alone = [position for position, (name, _) in enumerate(CALLS) if name not in ON_LIBRARY_THREADS]
     stop = threading.Event()
     failures: list[str] = []
