@@ -257,3 +257,11 @@ def test_the_determinant_of_a_triangular_matrix_is_that_of_its_diagonal(make, or
     diagonal = np.diag(a)
     assert sign == np.prod(np.sign(diagonal))
     within(abs(logabsdet - np.log(np.abs(diagonal)).sum()) / 130, 130, "float64", "logarithm")
+
+
+@pytest.mark.parametrize("place", [(0, 3), (3, 0), (4, 4)])
+def test_a_nan_beside_the_diagonal_of_a_triangular_matrix_spreads_to_its_determinant(place):
+    a = np.eye(9)
+    a[place] = np.nan
+    assert np.isnan(lap.det(a))
+    assert np.isnan(lap.slogdet(a).logabsdet)

@@ -318,7 +318,10 @@ impl<T: Scalar> Job<T> {
             return Err(non_finite(self.operation, Argument::at(0, "a"), a, Part::Full));
         }
         item.lap(&mut clock, Phase::Intake);
-        if let Some(product) = triangular::<T>(address, lda, n) {
+        // A NaN or Inf beside the diagonal spreads, as in elimination.
+        if swept.finite
+            && let Some(product) = triangular::<T>(address, lda, n)
+        {
             item.lap(&mut clock, Phase::Compute);
             return Ok((product, item));
         }
