@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ def everything(folder: Path) -> None:
         draw(script, folder)
     (folder / "codes.md").write_text(codes_table(codes()))
     (folder / "api.md").write_text(api_list())
+    results = json.loads((ROOT / "bench/results/cpu/conditioning.json").read_text())
+    (folder / "conditioning.md").write_text(conditioning_tables(results))
 
 
 def draw(script: Path, folder: Path) -> Path:
@@ -90,6 +93,29 @@ def codes_table(all_codes: list[Code]) -> str:
         cells = [f"[{code.number}](#{anchor})", f"`{kind}`", code.meaning, code.cause, fixes]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def conditioning_tables(results: dict[str, Any]) -> str:
+    """What `bench/conditioning.py` counted: by the source of the estimate, and by the class of matrices."""
+    titles = ["calls", "ill-conditioned", "missed", "missed, factor 10", "below eps", "warning missed", "false warning"]
+    keys = ["calls", "ill", "missed", "missed_tenfold", "singular", "warning_missed", "warning_false"]
+    text = ""
+    for dtype in ("float64", "float32"):
+        of_type = results[dtype]
+        for title, part in (("source", "by_source"), ("order", "by_order"), ("class of matrices", "by_class")):
+            text += f"\n| {dtype}: {title} | " + " | ".join(titles) + " |\n|---" + "|---:" * len(keys) + "|\n"
+            rows = of_type[part] | {"all": of_type["all"]}
+            for name, counts in rows.items():
+                text += f"| {name} | " + " | ".join(f"{counts[key]}" for key in keys) + " |\n"
+        text += f"\n| {dtype}: reported / true | calls | " + " | ".join(_QUANTILES.values()) + " |\n"
+        text += "|---" + "|---:" * (1 + len(_QUANTILES)) + "|\n"
+        for source, ratios in of_type["ratios"].items():
+            cells = [f"{ratios['quantiles'][key]:.3g}" for key in _QUANTILES]
+            text += f"| {source} | {ratios['calls']} | " + " | ".join(cells) + " |\n"
+    return text
+
+
+_QUANTILES = {"0.0": "least", "0.01": "1 %", "0.5": "median", "0.99": "99 %", "0.999": "99.9 %", "1.0": "largest"}
 
 
 def documented() -> dict[str, str]:

@@ -226,9 +226,10 @@ fn too_large(operation: &'static str, size: usize, max: usize) -> Error {
 fn open_shared(name: &OsStr) -> std::result::Result<libloading::Library, libloading::Error> {
     use libloading::os::unix::{Library as UnixLibrary, RTLD_LOCAL, RTLD_NOW};
     // Local and deeply bound: another BLAS in the process (NumPy's, say) must not answer this library's inner calls.
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // The sanitizers refuse deep binding, which would pass by their own allocator.
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(lapack_ai_sanitized)))]
     let flags = RTLD_NOW | RTLD_LOCAL | libc::RTLD_DEEPBIND;
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    #[cfg(not(all(target_os = "linux", target_env = "gnu", not(lapack_ai_sanitized))))]
     let flags = RTLD_NOW | RTLD_LOCAL;
     // SAFETY: runs the library's initialisers; the caller chose the library, or it stands on the list of known LAPACKs.
     unsafe { UnixLibrary::open(Some(name), flags) }.map(Into::into)
