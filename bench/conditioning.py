@@ -33,7 +33,7 @@ SINGLE_SHARE = 0.2
 LARGE, LARGE_ORDER = 300, 200
 GROUPS = {"2 to 8": (2, 8, 0.45), "9 to 24": (9, 24, 0.25), "25 to 64": (25, 64, 0.3)}
 QUANTILES = (0.0, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0)
-# Factors by which the screen could be higher than sqrt(eps).
+# Factors by which the screen could be higher than sqrt(eps); it is 10 in double precision, 1 in single.
 SCREENS = (1, 3, 10, 30, 100)
 # Histogram of log10(reported / true rcond), the figure of the documentation.
 BINS = np.linspace(-2, 8, 41)

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! so `1 / (norm(A, 1) ||y||_2 / s)` is an estimate of rcond that is too optimistic by a factor t with probability about
-//! 1/t only. `xxCON` runs where the estimate falls below sqrt(eps): a matrix singular to working precision would have to
-//! be missed by t = 1/sqrt(eps), 7e7 in double precision.
+//! 1/t only. `xxCON` runs where the estimate falls below sqrt(eps), ten times that in double precision: a matrix singular
+//! to working precision would have to be missed by t = 7e8 there, 3e3 in single precision, and one with rcond = 1e-10 in
+//! double by 1e3.
 //!
 //! With complete pivoting (n <= 8) the pivots tell for sure and for nothing: L and the rows of U, divided by their pivots,
 //! have no element above 1, so that `rcond >= |u_nn| / |u_11| / (n 4^(n-1))`. In double precision that stays far above eps
@@ -44,7 +45,9 @@ pub(crate) fn probe<T: Scalar>(d: *mut T, n: usize) {
 /// rcond below which LAPACK's estimator is worth its price.
 #[inline]
 pub(crate) fn screen<T: Scalar>() -> f64 {
-    T::Real::EPSILON.sqrt()
+    // In single precision ten times as much would send ordinary matrices to the estimator.
+    let margin = if T::Real::EPSILON < 1e-10 { 10.0 } else { 1.0 };
+    margin * T::Real::EPSILON.sqrt()
 }
 
 /// rcond below which the result has no certain digit, and the user is warned. SciPy's threshold.
