@@ -9,9 +9,12 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(unix)]
+use std::time::Instant;
 
 /// How long a fork waits for calls to end. After that it goes ahead, and a child that computes may hang.
+#[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[repr(align(128))]

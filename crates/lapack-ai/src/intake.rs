@@ -267,6 +267,7 @@ impl<R: Real> Tally<R> {
     }
 }
 /// Runs shorter than this are not worth the choice of a faster form.
+#[cfg(target_arch = "x86_64")]
 const SHORT: usize = 32;
 
 /// Copies `len` elements and adds their `abs1` to the sums.
