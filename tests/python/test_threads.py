@@ -428,6 +428,7 @@ print(len(seen))
 @posix
 @may_fork
 def test_a_fork_waits_for_large_matrices_at_work_and_neither_side_hangs():
+    not_with_mkl("its threads do not survive every fork of a computing process")
     program = """
 import os, threading, time
 a = np.random.default_rng(0).standard_normal((200, 200)) + 40 * np.eye(200)
