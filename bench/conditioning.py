@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import processor
 
 import lapack_py as lap
 
@@ -369,12 +370,6 @@ def summary(rows: Rows) -> dict[str, Any]:
             "screens": screens,
         }
     return result
-
-
-def processor() -> str:
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 def main() -> None:

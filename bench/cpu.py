@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import scipy
 import scipy.linalg
+from machine import cpuinfo, processor
 
 import lapack_py as lap
 
@@ -33,12 +34,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def machine() -> dict[str, Any]:
-    file = Path("/proc/cpuinfo")
-    flags = file.read_text() if file.exists() else ""
-    model = next((line.split(":")[1].strip() for line in flags.splitlines() if "model name" in line), "")
     return {
-        "processor": model or platform.processor(),
-        "avx512": "avx512f" in flags,
+        "processor": processor(),
+        "avx512": "avx512f" in cpuinfo(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import processor
 
 ROOT = Path(__file__).parent.parent
 INDEX = ROOT / ".cache" / "lapacks" / "index.json"
@@ -131,12 +132,6 @@ def in_turns(ours: Callable[[], object], theirs: Callable[[], object], rounds: i
         pairs.append((our, their))
     median = statistics.median
     return median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs)
-
-
-def processor() -> str:
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import processor
 
 import lapack_py as lap
 
@@ -126,12 +127,6 @@ def fork_and_check(check: Callable[[], bool]) -> str:
     os.kill(child, 9)
     os.waitpid(child, 0)
     return "hung"
-
-
-def processor() -> str:
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 
 def main() -> int:

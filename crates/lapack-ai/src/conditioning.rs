@@ -20,8 +20,9 @@
 //! The elements of d are random in size as well as in sign. With signs alone, d is orthogonal to e_i - e_j half of the
 //! time, and that is the null vector of the most common singular matrix of all, one with two equal rows.
 
-use crate::report::RcondSource;
-use lapack_ai_core::{Code, Detail, Error, Real, Scalar};
+use crate::batch::Outcome;
+use crate::report::{RcondSource, Report};
+use lapack_ai_core::{Argument, Code, Detail, Error, Real, Scalar};
 
 /// Standard deviation of the elements of [`probe`]: signs times uniform on [1/2, 3/2], so the root of 13/12.
 const DEVIATION: f64 = 1.040_832_999_733_066_5;
@@ -87,6 +88,26 @@ fn norm_scaled<T: Scalar>(y: *const T, n: usize) -> f64 {
     let sizes = || (0..n).map(|i| unsafe { *y.add(i) }.abs1().into());
     let largest: f64 = sizes().fold(0.0, f64::max);
     largest * sizes().map(|size| (size / largest).powi(2)).sum::<f64>().sqrt()
+}
+
+/// What the probe's solution y says of a matrix with that 1-norm, or where it says too little, `estimator`.
+#[inline]
+pub(crate) fn judge<T: Scalar>(norm1: f64, y: *const T, n: usize, estimator: impl FnOnce() -> f64) -> Rcond {
+    let rcond = from_probe(norm1, y, n);
+    if rcond >= screen::<T>() {
+        return Some((rcond, RcondSource::Probe));
+    }
+    let rcond = estimator();
+    Some((if rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator))
+}
+
+/// Adds the warning for the matrices of `argument` whose rcond is below the threshold, if there are any.
+#[inline]
+pub(crate) fn warn_of<T: Scalar>(outcome: &Outcome, argument: Argument, report: &mut Report) {
+    if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
+        let warning = ill_conditioned::<T>(report.operation, rcond, &outcome.ill_conditioned, report.batch, matrix);
+        report.warnings.push(warning.argument(argument));
+    }
 }
 
 /// The warning for a matrix with `rcond` below the threshold.

@@ -18,10 +18,10 @@
 
 use super::{CallOptions, assert_output, call, illegal_argument, non_finite, rough_seconds, shape_mismatch};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::conditioning::{self, ill_conditioned, threshold};
+use crate::conditioning::{self, threshold, warn_of};
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
-use crate::report::{Clock, RcondSource, Report};
+use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
     Argument, BatchView, BatchViewMut, Code, Detail, Error, Location, Matrix, MatrixView, NonFinite, Real, Result,
@@ -171,10 +171,7 @@ fn run<T: Scalar>(
     };
     let item = |worker: &Worker, index| job.one(matrices.matrix(index), b.matrix(index), x, index, worker);
     let outcome = batch::run(library, plan, report, item)?.conclude(report)?;
-    if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
-        let warning = ill_conditioned::<T>(operation, rcond, &outcome.ill_conditioned, count, matrix);
-        report.warnings.push(warning.argument(Argument::at(0, "ab")));
-    }
+    warn_of::<T>(&outcome, Argument::at(0, "ab"), report);
     Ok(())
 }
 
@@ -254,13 +251,8 @@ impl<T: Scalar> Job<T> {
         let y = worker.scratch.at(self.slots.y);
         conditioning::probe(y, self.n);
         self.substitute(factor, 1, y, self.n, worker);
-        let rcond = conditioning::from_probe(norm1, y, self.n);
-        item.rcond = Some(if rcond >= conditioning::screen::<T>() {
-            (rcond, RcondSource::Probe)
-        } else {
-            let rcond = self.estimate(factor, T::Real::from_f64(norm1), worker);
-            (if rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator)
-        });
+        let estimator = || self.estimate(factor, T::Real::from_f64(norm1), worker);
+        item.rcond = conditioning::judge(norm1, y, self.n, estimator);
         item.lap(&mut clock, Phase::Conditioning);
         Ok(item)
     }

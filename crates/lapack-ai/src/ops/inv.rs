@@ -15,7 +15,7 @@ use super::{
     require_square, rough_seconds,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::conditioning::{ill_conditioned, threshold};
+use crate::conditioning::{threshold, warn_of};
 use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
@@ -120,9 +120,7 @@ fn run<T: Scalar>(
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), inverse, index, worker);
     let outcome = batch::run(library, plan, report, item)?.conclude(report)?;
-    if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
-        report.warnings.push(ill_conditioned::<T>(OPERATION, rcond, &outcome.ill_conditioned, count, matrix));
-    }
+    warn_of::<T>(&outcome, Argument::at(0, "a"), report);
     Ok(())
 }
 

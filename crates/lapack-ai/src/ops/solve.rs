@@ -27,7 +27,7 @@ use super::{
     shape_mismatch,
 };
 use crate::batch::{self, Plan, Worker};
-use crate::conditioning::{ill_conditioned, threshold};
+use crate::conditioning::{threshold, warn_of};
 use crate::intake::{Part, is_flipped};
 use crate::provider::library;
 use crate::report::Report;
@@ -165,9 +165,7 @@ fn run<T: Scalar>(
     };
     let item = |worker: &Worker, index| engine.one(matrices.matrix(index), b.matrix(index), x, index, worker);
     let outcome = batch::run(library, plan, report, item)?.conclude(report)?;
-    if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
-        report.warnings.push(ill_conditioned::<T>(OPERATION, rcond, &outcome.ill_conditioned, count, matrix));
-    }
+    warn_of::<T>(&outcome, Argument::at(0, "a"), report);
     Ok(())
 }
 

@@ -78,11 +78,7 @@ pub(crate) fn solve<'py>(
     if transposed {
         // The transpose's triangles are exchanged.
         lower = !lower;
-        structure = match structure {
-            Structure::UpperTriangular => Structure::LowerTriangular,
-            Structure::LowerTriangular => Structure::UpperTriangular,
-            same => same,
-        };
+        structure = structure.transposed();
     }
     let call = call_options("solve", check_finite, gpu, device, return_report)?;
     let (a, b) = (Input::new(a, "solve", "a")?, Input::new(b, "solve", "b")?);

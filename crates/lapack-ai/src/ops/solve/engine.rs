@@ -179,12 +179,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         match self.structure {
             Structure::Auto => {
                 let (structure, kl, ku) = detect(stored());
-                let mirrored = match structure {
-                    Structure::UpperTriangular => Structure::LowerTriangular,
-                    Structure::LowerTriangular => Structure::UpperTriangular,
-                    same => same,
-                };
-                if self.flipped { self.method(mirrored, ku, kl) } else { self.method(structure, kl, ku) }
+                if self.flipped { self.method(structure.transposed(), ku, kl) } else { self.method(structure, kl, ku) }
             }
             Structure::Banded => {
                 let (kl, ku) = bandwidths(stored());

@@ -43,14 +43,11 @@ impl<T: Scalar> System<'_, T> {
     /// The probe's estimate, or where that is low, the estimator's.
     #[inline]
     fn judge(&self, y: *const T, estimator: impl FnOnce(T::Real, *mut T, *mut c_void) -> f64) -> Rcond {
-        let rcond = conditioning::from_probe(self.norm1, y, self.engine.n);
-        if rcond >= conditioning::screen::<T>() {
-            return Some((rcond, RcondSource::Probe));
-        }
-        let work = self.worker.scratch.at(self.engine.slots.work);
-        let aux = self.worker.scratch.at(self.engine.slots.aux).cast();
-        let rcond = estimator(T::Real::from_f64(self.norm1_for_estimator()), work, aux);
-        Some((if rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator))
+        conditioning::judge(self.norm1, y, self.engine.n, || {
+            let work = self.worker.scratch.at(self.engine.slots.work);
+            let aux = self.worker.scratch.at(self.engine.slots.aux).cast();
+            estimator(T::Real::from_f64(self.norm1_for_estimator()), work, aux)
+        })
     }
 
     /// `norm(A, 1)`, from the matrix itself where the sweep saw one triangle only.

@@ -44,6 +44,15 @@ pub enum Structure {
 }
 
 impl Structure {
+    /// The structure of the transpose.
+    pub fn transposed(self) -> Self {
+        match self {
+            Structure::UpperTriangular => Structure::LowerTriangular,
+            Structure::LowerTriangular => Structure::UpperTriangular,
+            same => same,
+        }
+    }
+
     /// SciPy's long name.
     pub fn name(self) -> &'static str {
         match self {
@@ -180,12 +189,7 @@ mod tests {
         let found = detect(MatrixView::col_major(&data, n, n).unwrap());
         // The transpose, which is read against the grain, must be found out too.
         let (structure, kl, ku) = detect(MatrixView::row_major(&data, n, n).unwrap());
-        let mirrored = match structure {
-            Structure::UpperTriangular => Structure::LowerTriangular,
-            Structure::LowerTriangular => Structure::UpperTriangular,
-            same => same,
-        };
-        assert_eq!(found, (mirrored, ku, kl));
+        assert_eq!(found, (structure.transposed(), ku, kl));
         found
     }
 
