@@ -67,4 +67,4 @@ pub use ops::{
 pub use provider::{
     add_library_hint, num_threads, provider, set_library, set_library_by_search, set_library_table, set_num_threads,
 };
-pub use report::{Engine, RcondSource, Report, Times};
+pub use report::{Engine, Prediction, RcondSource, Report, Span, Times};

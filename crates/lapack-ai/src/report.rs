@@ -1,6 +1,8 @@
 //! What a call did: engine and reason, routine, time by phase, copies, conditioning, warnings.
 
 use lapack_ai_core::{DType, Error};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Who computes.
@@ -8,15 +10,49 @@ use std::time::{Duration, Instant};
 pub enum Engine {
     /// The LAPACK on the CPU.
     Cpu,
+    /// The kernels of this library on an OpenCL device.
+    OpenCl,
 }
 
 impl Engine {
-    /// `cpu`.
+    /// `cpu` or `opencl`.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Cpu => "cpu",
+            Engine::OpenCl => "opencl",
         }
     }
+}
+
+/// What a call was expected to take, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Prediction {
+    /// The whole call on the CPU.
+    pub cpu: Option<f64>,
+    /// The kernels on the GPU with their launches; `None` where the GPU has no kernel or there is no GPU.
+    pub gpu: Option<f64>,
+    /// Moving operands to the GPU and results back; 0 for operands that lie there.
+    pub transfer: Option<f64>,
+}
+
+impl Prediction {
+    /// The whole call on the GPU: kernels and transfers.
+    pub fn gpu_total(&self) -> Option<f64> {
+        Some(self.gpu? + self.transfer?)
+    }
+}
+
+/// One command of an OpenCL device, timed by the device itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    /// The kernel's name, `upload` or `download`.
+    pub name: Cow<'static, str>,
+    /// When it began, in seconds after the call's first command.
+    pub start: f64,
+    /// How long it ran, in seconds.
+    pub seconds: f64,
+    /// Bytes moved by a transfer; 0 for a kernel.
+    pub bytes: usize,
 }
 
 /// Where an estimate of the reciprocal condition number comes from.
@@ -57,8 +93,10 @@ pub struct Times {
     pub total: Duration,
     /// Checking for NaN and Inf, and making the working copy: one sweep.
     pub intake: Duration,
-    /// Inside LAPACK.
+    /// Inside LAPACK, or in the kernels of a GPU.
     pub compute: Duration,
+    /// Moving operands to a GPU and results back.
+    pub transfer: Duration,
     /// Conditioning: the probe and, where it runs, LAPACK's estimator.
     pub conditioning: Duration,
 }
@@ -79,7 +117,17 @@ pub struct Report {
     /// Who computed.
     pub engine: Engine,
     /// Why that engine.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
+    /// The OpenCL device that computed; `None` for the CPU.
+    pub device: Option<Arc<str>>,
+    /// What each engine was expected to take, where both were considered.
+    pub prediction: Option<Prediction>,
+    /// Pieces in which the operands went to the device: 1, or more where memory did not hold all at once.
+    pub chunks: usize,
+    /// Whether the device's result was checked against the operands.
+    pub verified: bool,
+    /// Kernels and transfers as the device timed them; empty unless asked for.
+    pub spans: Vec<Span>,
     /// The LAPACK routine without its type prefix.
     pub routine: &'static str,
     /// The structure of the matrix that was used, or "several" for a batch of different ones; empty where the operation
@@ -116,7 +164,12 @@ impl Report {
             cols,
             batch,
             engine: Engine::Cpu,
-            reason: "",
+            reason: Cow::Borrowed(""),
+            device: None,
+            prediction: None,
+            chunks: 1,
+            verified: false,
+            spans: Vec::new(),
             routine: "",
             structure: "",
             refinements: None,

@@ -30,15 +30,42 @@ impl Report {
     fn shape(&self) -> (usize, usize, usize) {
         (self.inner.batch, self.inner.rows, self.inner.cols)
     }
-    /// Who computed: "cpu".
+    /// Who computed: "cpu" or "opencl".
     #[getter]
     fn engine(&self) -> &'static str {
         self.inner.engine.name()
     }
     /// Why that engine.
     #[getter]
-    fn reason(&self) -> &'static str {
-        self.inner.reason
+    fn reason(&self) -> &str {
+        &self.inner.reason
+    }
+    /// Name of the OpenCL device that computed, or None.
+    #[getter]
+    fn device(&self) -> Option<&str> {
+        self.inner.device.as_deref()
+    }
+    /// Seconds that were expected: cpu, gpu (kernels), transfer; each None where it was not asked. None if no choice
+    /// was made.
+    #[getter]
+    fn prediction<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.inner.prediction.map(|prediction| prediction_dict(py, &prediction)).transpose()
+    }
+    /// Pieces in which the operands went to the device.
+    #[getter]
+    fn chunks(&self) -> usize {
+        self.inner.chunks
+    }
+    /// Whether the device's result was checked against the operands.
+    #[getter]
+    fn verified(&self) -> bool {
+        self.inner.verified
+    }
+    /// Kernels and transfers as the device timed them: (name, start, seconds, bytes). Empty on the CPU.
+    #[getter]
+    fn spans(&self) -> Vec<(String, f64, f64, usize)> {
+        let spans = self.inner.spans.iter();
+        spans.map(|span| (span.name.to_string(), span.start, span.seconds, span.bytes)).collect()
     }
     /// The LAPACK routine, without its type prefix.
     #[getter]
@@ -86,7 +113,7 @@ impl Report {
     fn rcond_matrix(&self) -> usize {
         self.inner.rcond_matrix
     }
-    /// Seconds by phase: total, intake, compute, conditioning.
+    /// Seconds by phase: total, intake, compute, transfer, conditioning.
     #[getter]
     fn times<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let times = &self.inner.times;
@@ -94,6 +121,7 @@ impl Report {
         dict.set_item("total", times.total.as_secs_f64())?;
         dict.set_item("intake", times.intake.as_secs_f64())?;
         dict.set_item("compute", times.compute.as_secs_f64())?;
+        dict.set_item("transfer", times.transfer.as_secs_f64())?;
         dict.set_item("conditioning", times.conditioning.as_secs_f64())?;
         Ok(dict)
     }
@@ -120,6 +148,18 @@ impl Report {
             report.copies,
         )
     }
+}
+
+/// The fields of a prediction under their Python names.
+pub(crate) fn prediction_dict<'py>(
+    py: Python<'py>,
+    prediction: &lapack_ai::Prediction,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("cpu", prediction.cpu)?;
+    dict.set_item("gpu", prediction.gpu)?;
+    dict.set_item("transfer", prediction.transfer)?;
+    Ok(dict)
 }
 
 /// A report seen by an observer.

@@ -6,6 +6,7 @@
 use crate::config::config;
 use crate::report::Engine;
 use lapack_ai_core::{Code, Error, Result};
+use std::borrow::Cow;
 
 /// Where the user wants a call to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Decision {
     /// Who computes.
     pub engine: Engine,
     /// Why, in a few words.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// For a GPU asked for and not used.
     pub warning: Option<Error>,
 }
@@ -43,8 +44,8 @@ const ASKED: &str = "asked for";
 #[inline]
 pub fn decide(operation: &'static str, device: Device) -> Result<Decision> {
     match device {
-        Device::Auto => Ok(Decision { engine: Engine::Cpu, reason: NO_ENGINE, warning: None }),
-        Device::Cpu => Ok(Decision { engine: Engine::Cpu, reason: ASKED, warning: None }),
+        Device::Auto => Ok(Decision { engine: Engine::Cpu, reason: NO_ENGINE.into(), warning: None }),
+        Device::Cpu => Ok(Decision { engine: Engine::Cpu, reason: ASKED.into(), warning: None }),
         Device::Gpu | Device::RequireGpu => gpu_asked_for(operation, device),
     }
 }
@@ -66,7 +67,7 @@ fn gpu_asked_for(operation: &'static str, device: Device) -> Result<Decision> {
         );
     }
     let warning = Error::text(Code::GpuNotUsed, operation, format!("computed on the CPU: {reason}")).because(found);
-    Ok(Decision { engine: Engine::Cpu, reason, warning: Some(warning) })
+    Ok(Decision { engine: Engine::Cpu, reason: reason.into(), warning: Some(warning) })
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ fn with_numpys_report<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let outcome = decide("matmul", call.device).map(|decision| {
         let mut report = lapack_ai::Report::new("matmul", lapack_ai::DType::Float64, 0, 0, 1);
-        report.reason = "types that LAPACK does not have are multiplied by NumPy";
+        report.reason = "types that LAPACK does not have are multiplied by NumPy".into();
         report.routine = "numpy.matmul";
         report.warnings.extend(decision.warning);
         report
