@@ -5,6 +5,11 @@
 //! | `LAPACK_GPU_ENABLED` | `true` | `true`, `false`, `1`, `0`, `yes`, `no`, `on`, `off` |
 //! | `LAPACK_GPU_MEMORY_LIMIT` | `80` | percent of the GPU's memory, 10 to 95 |
 //! | `LAPACK_BATCH_SIZE_LIMIT` | `1024` | matrices in flight on a GPU, at least 1 |
+//! | `LAPACK_GPU_DEVICE` | unset | part of the name of an OpenCL device or platform, or `cpu` for one that is a CPU |
+//! | `LAPACK_GPU_VERIFY` | `sample` | `sample`, `full`, `off`: which results of a GPU are checked |
+//! | `LAPACK_GPU_TIMEOUT_SECONDS` | `60` | seconds after which a call to a GPU counts as failed, 1 to 86400 |
+//! | `LAPACK_GPU_BREAKER_FAILURES` | `5` | failures in a row after which a GPU is left alone, 1 to 1000 |
+//! | `LAPACK_GPU_BREAKER_SECONDS` | `300` | seconds until it is tried again, 0 to 86400 |
 //! | `LAPACK_DASHBOARD_PORT` | `8080` | 1 to 65535 |
 //! | `LAPACK_LOG_LEVEL` | `INFO` | `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` |
 //! | `LAPACK_AI_LIBRARY` | unset | path of the LAPACK to use |
@@ -15,6 +20,9 @@
 use lapack_ai_core::{Applicability, Argument, Code, Error, Result};
 use std::path::PathBuf;
 use std::sync::OnceLock;
+
+/// A day, in seconds: nobody waits longer for a GPU.
+const LONGEST: u32 = 86_400;
 
 /// How much is logged, with the names of Python's `logging`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +50,27 @@ impl LogLevel {
     }
 }
 
+/// Which results of a GPU are checked against their operands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GpuVerify {
+    /// Some of them.
+    #[default]
+    Sample,
+    /// Every one.
+    Full,
+    /// None.
+    Off,
+}
+
+impl GpuVerify {
+    const ALL: [Self; 3] = [Self::Sample, Self::Full, Self::Off];
+
+    /// `sample`, `full` or `off`.
+    pub fn name(self) -> &'static str {
+        ["sample", "full", "off"][self as usize]
+    }
+}
+
 /// The settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -51,6 +80,17 @@ pub struct Config {
     pub gpu_memory_limit: u8,
     /// Most matrices of a batch on the GPU at a time.
     pub batch_size_limit: usize,
+    /// Part of the name of the OpenCL device to use, or of its platform; `cpu` for an OpenCL device that is a CPU. `None`
+    /// where the library chooses.
+    pub gpu_device: Option<String>,
+    /// Which results of a GPU are checked.
+    pub gpu_verify: GpuVerify,
+    /// Seconds after which a call to a GPU counts as failed, 1 to 86400.
+    pub gpu_timeout_seconds: u32,
+    /// Failures in a row after which a GPU is left alone, 1 to 1000.
+    pub gpu_breaker_failures: u32,
+    /// Seconds until it is tried again, 0 to 86400.
+    pub gpu_breaker_seconds: u32,
     /// Port of the dashboard.
     pub dashboard_port: u16,
     /// How much is logged.
@@ -65,6 +105,11 @@ impl Default for Config {
             gpu_enabled: true,
             gpu_memory_limit: 80,
             batch_size_limit: 1024,
+            gpu_device: None,
+            gpu_verify: GpuVerify::Sample,
+            gpu_timeout_seconds: 60,
+            gpu_breaker_failures: 5,
+            gpu_breaker_seconds: 300,
             dashboard_port: 8080,
             log_level: LogLevel::Info,
             library: None,
@@ -94,6 +139,24 @@ impl Config {
         if let Some(text) = value("LAPACK_BATCH_SIZE_LIMIT") {
             let most = u32::MAX as usize;
             config.batch_size_limit = in_range("LAPACK_BATCH_SIZE_LIMIT", &text, 1, most, "a whole number from 1")?;
+        }
+        config.gpu_device = value("LAPACK_GPU_DEVICE");
+        if let Some(text) = value("LAPACK_GPU_VERIFY") {
+            let name = text.to_ascii_lowercase();
+            let known = GpuVerify::ALL.into_iter().find(|known| known.name() == name);
+            config.gpu_verify = known.ok_or_else(|| bad("LAPACK_GPU_VERIFY", &text, "sample, full or off"))?;
+        }
+        if let Some(text) = value("LAPACK_GPU_TIMEOUT_SECONDS") {
+            config.gpu_timeout_seconds =
+                in_range("LAPACK_GPU_TIMEOUT_SECONDS", &text, 1, LONGEST, "seconds from 1 to 86400")?;
+        }
+        if let Some(text) = value("LAPACK_GPU_BREAKER_FAILURES") {
+            config.gpu_breaker_failures =
+                in_range("LAPACK_GPU_BREAKER_FAILURES", &text, 1, 1000, "a whole number from 1 to 1000")?;
+        }
+        if let Some(text) = value("LAPACK_GPU_BREAKER_SECONDS") {
+            config.gpu_breaker_seconds =
+                in_range("LAPACK_GPU_BREAKER_SECONDS", &text, 0, LONGEST, "seconds from 0 to 86400")?;
         }
         if let Some(text) = value("LAPACK_DASHBOARD_PORT") {
             config.dashboard_port = in_range("LAPACK_DASHBOARD_PORT", &text, 1, u16::MAX, "a port from 1 to 65535")?;
@@ -152,6 +215,9 @@ mod tests {
         assert_eq!(config, Config::default());
         assert_eq!((config.gpu_enabled, config.gpu_memory_limit, config.batch_size_limit), (true, 80, 1024));
         assert_eq!((config.dashboard_port, config.log_level.name()), (8080, "INFO"));
+        assert_eq!((config.gpu_device, config.gpu_verify.name()), (None, "sample"));
+        let seconds = (config.gpu_timeout_seconds, config.gpu_breaker_failures, config.gpu_breaker_seconds);
+        assert_eq!(seconds, (60, 5, 300));
     }
 
     #[test]
@@ -160,6 +226,11 @@ mod tests {
             ("LAPACK_GPU_ENABLED", "off"),
             ("LAPACK_GPU_MEMORY_LIMIT", "95%"),
             ("LAPACK_BATCH_SIZE_LIMIT", "7"),
+            ("LAPACK_GPU_DEVICE", "H200"),
+            ("LAPACK_GPU_VERIFY", "Full"),
+            ("LAPACK_GPU_TIMEOUT_SECONDS", "86400"),
+            ("LAPACK_GPU_BREAKER_FAILURES", "1000"),
+            ("LAPACK_GPU_BREAKER_SECONDS", "0"),
             ("LAPACK_DASHBOARD_PORT", "9000"),
             ("LAPACK_LOG_LEVEL", "debug"),
             ("LAPACK_AI_LIBRARY", "/opt/lapack.so"),
@@ -169,6 +240,11 @@ mod tests {
             gpu_enabled: false,
             gpu_memory_limit: 95,
             batch_size_limit: 7,
+            gpu_device: Some("H200".into()),
+            gpu_verify: GpuVerify::Full,
+            gpu_timeout_seconds: 86_400,
+            gpu_breaker_failures: 1000,
+            gpu_breaker_seconds: 0,
             dashboard_port: 9000,
             log_level: LogLevel::Debug,
             library: Some("/opt/lapack.so".into()),
@@ -184,6 +260,14 @@ mod tests {
             ("LAPACK_GPU_MEMORY_LIMIT", "96"),
             ("LAPACK_GPU_MEMORY_LIMIT", "lots"),
             ("LAPACK_BATCH_SIZE_LIMIT", "0"),
+            ("LAPACK_GPU_VERIFY", "sometimes"),
+            ("LAPACK_GPU_TIMEOUT_SECONDS", "0"),
+            ("LAPACK_GPU_TIMEOUT_SECONDS", "86401"),
+            ("LAPACK_GPU_TIMEOUT_SECONDS", "1.5"),
+            ("LAPACK_GPU_BREAKER_FAILURES", "0"),
+            ("LAPACK_GPU_BREAKER_FAILURES", "1001"),
+            ("LAPACK_GPU_BREAKER_SECONDS", "-1"),
+            ("LAPACK_GPU_BREAKER_SECONDS", "86401"),
             ("LAPACK_DASHBOARD_PORT", "65536"),
             ("LAPACK_LOG_LEVEL", "LOUD"),
         ] {

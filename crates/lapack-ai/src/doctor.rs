@@ -1,6 +1,7 @@
 //! What was found on this machine, and what to do about what was not.
 
 use crate::config::{Config, config};
+use crate::container::Container;
 use crate::provider;
 use lapack_ai_core::Error;
 use lapack_ai_host::{Attempt, Outcome, default_threads, requested_threads};
@@ -53,8 +54,9 @@ impl fmt::Display for Diagnosis {
 
 /// Looks at the LAPACK, threads, memory, OpenCL and settings of this process.
 pub fn doctor() -> Diagnosis {
-    let mut findings = vec![lapack(), threads(), memory()];
-    findings.push(opencl(discover().map_err(|fault| fault.text)));
+    let container = Container::of_this_process();
+    let mut findings = vec![lapack(), threads(&container), memory(&container)];
+    findings.push(opencl(discover().map_err(|fault| fault.text), &container));
     findings.push(settings(config()));
     Diagnosis { findings }
 }
@@ -85,7 +87,7 @@ fn lapack() -> Finding {
     Finding { topic, ok: true, found, advice: unusable }
 }
 
-fn threads() -> Finding {
+fn threads(container: &Container) -> Finding {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wish = requested_threads().map_or(String::new(), |threads| format!(", environment asks for {threads}"));
     let (adjustable, using) = match provider() {
@@ -94,13 +96,14 @@ fn threads() -> Finding {
     };
     let advice =
         (!adjustable).then(|| "this LAPACK's threads cannot be set: large matrices may use one core".to_string());
-    Finding { topic: "threads", ok: true, found: format!("{using} in use, {cores} available{wish}"), advice }
+    let quota = container.cpu_quota.map_or(String::new(), |quota| format!(", time for {quota:.1}"));
+    Finding { topic: "threads", ok: true, found: format!("{using} in use, {cores} available{quota}{wish}"), advice }
 }
 
-fn memory() -> Finding {
+fn memory(container: &Container) -> Finding {
     let gib = |bytes: u64| bytes as f64 / (1_u64 << 30) as f64;
     let installed = installed_memory();
-    let limit = cgroup_limit().filter(|limit| installed.is_none_or(|installed| *limit < installed));
+    let limit = container.memory_limit.filter(|limit| installed.is_none_or(|installed| *limit < installed));
     let found = match (installed, limit) {
         (Some(installed), Some(limit)) => {
             format!("{:.1} GiB, of which the container may use {:.1}", gib(installed), gib(limit))
@@ -118,15 +121,9 @@ fn installed_memory() -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// The memory limit of this process's cgroup, version 2 or 1; `None` where there is none.
-fn cgroup_limit() -> Option<u64> {
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    files.iter().find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok())
-}
-
-fn opencl(discovered: Result<Vec<DeviceInfo>, String>) -> Finding {
+fn opencl(discovered: Result<Vec<DeviceInfo>, String>, container: &Container) -> Finding {
     let topic = "OpenCL";
-    let install = "optional: install your GPU's OpenCL driver; PoCL (Debian: pocl-opencl-icd) runs OpenCL on the CPU";
+    let advice = || Some(container.opencl_advice());
     match discovered {
         Ok(devices) if !devices.is_empty() => {
             let describe = |device: &DeviceInfo| {
@@ -138,8 +135,8 @@ fn opencl(discovered: Result<Vec<DeviceInfo>, String>) -> Finding {
             let advice = Some("not used yet: this version computes on the CPU only".to_string());
             Finding { topic, ok: true, found, advice }
         }
-        Ok(_) => Finding { topic, ok: true, found: "a loader, but no device".into(), advice: Some(install.into()) },
-        Err(why) => Finding { topic, ok: true, found: why, advice: Some(install.into()) },
+        Ok(_) => Finding { topic, ok: true, found: "a loader, but no device".into(), advice: advice() },
+        Err(why) => Finding { topic, ok: true, found: why, advice: advice() },
     }
 }
 
@@ -167,8 +164,25 @@ mod tests {
 
     #[test]
     fn a_missing_opencl_is_no_fault_but_comes_with_advice() {
-        let finding = opencl(Err("no OpenCL loader is installed".into()));
+        let finding = opencl(Err("no OpenCL loader is installed".into()), &Container::default());
         assert!(finding.ok && finding.advice.unwrap().contains("pocl"));
+    }
+
+    #[test]
+    fn in_a_container_without_a_gpu_the_advice_is_how_to_pass_one_in() {
+        let container = Container { evidence: Some("/.dockerenv"), ..Container::default() };
+        for found in [Ok(vec![]), Err("no OpenCL driver".into())] {
+            assert!(opencl(found, &container).advice.unwrap().contains("docker run --gpus all"));
+        }
+    }
+
+    #[test]
+    fn the_memory_line_names_the_limit_of_the_container_and_the_threads_line_its_quota() {
+        let container = Container { memory_limit: Some(1 << 29), cpu_quota: Some(1.5), ..Container::default() };
+        if installed_memory().is_some() {
+            assert!(memory(&container).found.ends_with("of which the container may use 0.5"));
+        }
+        assert!(threads(&container).found.contains("time for 1.5"));
     }
 
     #[test]

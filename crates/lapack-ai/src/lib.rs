@@ -21,6 +21,7 @@
 
 pub mod cancel;
 pub mod config;
+pub mod container;
 pub mod dispatch;
 pub mod doctor;
 pub mod observe;

@@ -3,6 +3,9 @@
 //! The GPU engine does not compute in this version: the CPU always does, and every report says so. What the user asked
 //! for is still honoured: `require` fails, `gpu=True` warns, the default is silent.
 
+pub mod breaker;
+pub mod store;
+
 use crate::config::config;
 use crate::report::Engine;
 use lapack_ai_core::{Code, Error, Result};
