@@ -54,7 +54,7 @@ impl fmt::Display for Diagnosis {
 /// Looks at the LAPACK, threads, memory, OpenCL and settings of this process.
 pub fn doctor() -> Diagnosis {
     let mut findings = vec![lapack(), threads(), memory()];
-    findings.push(opencl(discover()));
+    findings.push(opencl(discover().map_err(|fault| fault.text)));
     findings.push(settings(config()));
     Diagnosis { findings }
 }

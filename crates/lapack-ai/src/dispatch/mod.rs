@@ -59,7 +59,7 @@ fn gpu_asked_for(operation: &'static str, device: Device) -> Result<Decision> {
             let names: Vec<&str> = devices.iter().map(|device| device.name.as_str()).collect();
             format!("OpenCL devices found: {}", names.join(", "))
         }
-        Err(why) => why,
+        Err(why) => why.text,
     };
     if device == Device::RequireGpu {
         return Err(
