@@ -4,6 +4,8 @@
 //! for is still honoured: `require` fails, `gpu=True` warns, the default is silent.
 
 pub mod breaker;
+pub mod calibrate;
+pub mod model;
 pub mod store;
 
 use crate::config::config;
