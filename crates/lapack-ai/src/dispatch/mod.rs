@@ -6,6 +6,8 @@
 //! the default tells the report.
 
 pub mod breaker;
+pub mod calibrate;
+pub mod model;
 pub mod store;
 
 use crate::config::config;
