@@ -30,6 +30,7 @@ pub mod ops;
 mod batch;
 mod conditioning;
 mod fork;
+pub mod gpu;
 mod intake;
 mod provider;
 mod report;

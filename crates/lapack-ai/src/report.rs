@@ -55,6 +55,12 @@ pub struct Span {
     pub bytes: usize,
 }
 
+impl From<lapack_ai_opencl::Span> for Span {
+    fn from(span: lapack_ai_opencl::Span) -> Self {
+        Self { name: Cow::Borrowed(span.name), start: span.start, seconds: span.seconds, bytes: span.bytes }
+    }
+}
+
 /// Where an estimate of the reciprocal condition number comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RcondSource {

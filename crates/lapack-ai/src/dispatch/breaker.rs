@@ -99,6 +99,13 @@ impl Breaker {
         Some(Permit { breaker: self, probe: true })
     }
 
+    /// Closes it at once.
+    pub fn reset(&self) {
+        let mut inner = self.inner();
+        (inner.failures, inner.next_try) = (0, None);
+        self.healthy.store(true, Ordering::Relaxed);
+    }
+
     /// How it stands at time `now`.
     pub fn state(&self, now: Instant) -> State {
         match self.inner().next_try {

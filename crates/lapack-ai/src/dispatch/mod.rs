@@ -7,16 +7,21 @@
 
 pub mod breaker;
 pub mod calibrate;
+pub(crate) mod known;
 pub mod model;
 pub mod store;
 
 use crate::config::config;
 use crate::gpu::{self, Lease, Slot};
-use crate::report::{Engine, Report, Times};
+use crate::report::{Engine, Prediction, Report, Times};
 use lapack_ai_core::{Code, Error, Result};
 use lapack_ai_opencl::{Fault, FaultKind, Gpu};
+use model::{Case, Moves, Source};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
+
+pub use known::calibrate_now;
 
 /// Where the user wants a call to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,5 +156,160 @@ pub(crate) fn run<R>(
             report.times = Times::default();
             on_cpu(report)
         }
+    }
+}
+
+/// Chooses the engine, notes the prediction.
+fn plan(operation: &'static str, device: Device, case: &Case, report: &mut Report) -> Result<Plan> {
+    let on_cpu = |reason: Cow<'static, str>| Ok(Plan::Cpu { reason, warning: None });
+    match device {
+        Device::Cpu => on_cpu(ASKED.into()),
+        Device::Auto if !worth_asking(case) => on_cpu(TOO_SMALL.into()),
+        Device::Auto if !gpu::available() => on_cpu(NO_GPU.into()),
+        Device::Auto => choose_by_model(case, report),
+        Device::Gpu | Device::On(_) | Device::RequireGpu => {
+            let enabled = config()?.gpu_enabled;
+            let refused = |reason: &str, cause: String| {
+                if device == Device::RequireGpu {
+                    return Err(unavailable(operation, reason, cause));
+                }
+                let warning = Some(not_used(operation, reason, cause));
+                Ok(Plan::Cpu { reason: reason.to_string().into(), warning })
+            };
+            if !enabled {
+                return refused(NO_GPU_ENABLED, "the setting keeps every call on the CPU".to_string());
+            }
+            match gpu::choose(device) {
+                Err(why) => refused(NO_GPU, why),
+                Ok(slot) => match ready(slot, case) {
+                    Ok((lease, gpu)) => Ok(Plan::Gpu { lease, gpu, reason: ASKED.into() }),
+                    Err(why) => refused(&why, format!("{} was asked for", slot.info().name)),
+                },
+            }
+        }
+    }
+}
+
+/// Below this work no GPU is asked: the answer would cost as much as the call.
+#[inline]
+fn worth_asking(case: &Case) -> bool {
+    case.flops_each() * case.batch as f64 > 1e6
+}
+
+/// The device and leave to use it, or why not.
+fn ready(slot: &'static Slot, case: &Case) -> std::result::Result<(Lease, Gpu), String> {
+    let double = matches!(case.dtype, lapack_ai_core::DType::Float64 | lapack_ai_core::DType::Complex128);
+    if double && !slot.info().float64 {
+        return Err(format!("{} has no double precision", slot.info().name));
+    }
+    let lease = slot.lease()?;
+    match slot.gpu() {
+        Ok(gpu) => Ok((lease, gpu)),
+        Err(fault) => Err(lease.settle::<Gpu>(Err(fault)).map_or_else(|fault| fault.text, |_| String::new())),
+    }
+}
+
+fn choose_by_model(case: &Case, report: &mut Report) -> Result<Plan> {
+    let slot = match gpu::choose(Device::Auto) {
+        Ok(slot) => slot,
+        Err(why) => return Ok(Plan::Cpu { reason: why.into(), warning: None }),
+    };
+    let known = known::of_slot(slot);
+    let mut model = known.model();
+    let mut choice = model.choose(case, Moves::all(case));
+    if known::is_uncertain(&model, case) {
+        known.note_uncertain(slot, case, choice.prediction.cpu.unwrap_or(0.0));
+        model = known.model();
+        choice = model.choose(case, Moves::all(case));
+    }
+    report.prediction = Some(choice.prediction);
+    let reason = Cow::Owned(choice.reason());
+    if choice.engine == Engine::Cpu {
+        return Ok(Plan::Cpu { reason, warning: None });
+    }
+    match ready(slot, case) {
+        Ok((lease, gpu)) => Ok(Plan::Gpu { lease, gpu, reason }),
+        Err(why) => Ok(Plan::Cpu { reason: why.into(), warning: None }),
+    }
+}
+
+/// Computes on the CPU, and learns from a call that was long enough to have been asked about.
+fn learn_cpu<R>(case: &Case, report: &mut Report, on_cpu: impl FnOnce(&mut Report) -> Result<R>) -> Result<R> {
+    if report.prediction.is_none() {
+        return on_cpu(report);
+    }
+    let started = Instant::now();
+    let result = on_cpu(report)?;
+    if let Ok(slot) = gpu::choose(Device::Auto) {
+        known::of_slot(slot).learn(case, Engine::Cpu, started.elapsed().as_secs_f64(), 0.0);
+    }
+    Ok(result)
+}
+
+fn learn_gpu(slot: &'static Slot, case: &Case, report: &Report) {
+    // Pieces and checks are no part of the model.
+    if report.chunks == 1 && !report.verified {
+        let (compute, transfer) = (report.times.compute.as_secs_f64(), report.times.transfer.as_secs_f64());
+        known::of_slot(slot).learn(case, Engine::OpenCl, compute + transfer, transfer);
+    }
+}
+
+/// What `gpu="auto"` would do with a call, and why.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Who would compute.
+    pub engine: Engine,
+    /// Why, in one sentence with the numbers.
+    pub reason: String,
+    /// The predicted times.
+    pub prediction: Prediction,
+    /// Whether they come from measured times.
+    pub measured: bool,
+    /// The device that was considered.
+    pub device: Option<&'static str>,
+    /// Bytes that the device would need, and bytes that it has to give; `None` without a device or a kernel.
+    pub memory: Option<(usize, usize)>,
+}
+
+/// Explains the choice for `case` with operands at the host, without computing.
+pub fn explain(case: &Case) -> Explanation {
+    let (known, slot) = known::current();
+    let model = known.model();
+    let choice = model.choose(case, Moves::all(case));
+    let gpu = slot.and_then(|slot| slot.gpu().ok());
+    let need = case.operand_bytes().iter().sum::<usize>() + case.result_bytes();
+    let has_kernel = choice.prediction.gpu.is_some();
+    let reason = match slot {
+        None => gpu::choose(Device::Auto).map_or_else(|why| why, |_| String::new()),
+        Some(_) if !worth_asking(case) => TOO_SMALL.to_string(),
+        Some(_) => choice.reason(),
+    };
+    Explanation {
+        engine: if worth_asking(case) { choice.engine } else { Engine::Cpu },
+        reason,
+        prediction: choice.prediction,
+        measured: choice.source == Source::Measured,
+        device: slot.map(|slot| slot.info().name.as_str()),
+        memory: gpu.filter(|_| has_kernel).map(|gpu| (need, gpu.available())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_kernels_a_required_gpu_fails_while_a_wanted_one_warns_and_auto_is_silent() {
+        assert_eq!(decide("svd", Device::RequireGpu).unwrap_err().code(), Code::GpuUnavailable);
+        let wanted = decide("svd", Device::Gpu).unwrap();
+        assert_eq!(wanted.warning.unwrap().code(), Code::GpuNotUsed);
+        let auto = decide("svd", Device::Auto).unwrap();
+        assert!(auto.warning.is_none() && !auto.reason.is_empty());
+    }
+
+    #[test]
+    fn small_calls_do_not_ask_for_a_gpu() {
+        assert!(!worth_asking(&Case::matmul(lapack_ai_core::DType::Float64, 64, 64, 64)));
+        assert!(worth_asking(&Case::matmul(lapack_ai_core::DType::Float64, 256, 256, 256)));
     }
 }

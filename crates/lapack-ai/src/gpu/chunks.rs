@@ -109,7 +109,10 @@ impl Extents {
             };
             let longer = if *first >= *second { first } else { second };
             if *longer <= SMALLEST_BLOCK {
-                let text = format!("not even blocks of {SMALLEST_BLOCK} rows fit into the {} bytes of the device that may be used", half.total);
+                let text = format!(
+                    "not even blocks of {SMALLEST_BLOCK} rows fit into the {} bytes of the device that may be used",
+                    half.total
+                );
                 return Err(Fault::new(FaultKind::OutOfMemory, text));
             }
             // Halves, in whole tiles.
@@ -142,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_cut_fits_twice_whatever_the_shape_and_the_budget() {
-        for (m, n, k) in [(4096, 4096, 4096), (100_000, 64, 64), (64, 100_000, 1000), (10, 10, 5_000_000), (7001, 3, 9000)] {
+        for (m, n, k) in
+            [(4096, 4096, 4096), (100_000, 64, 64), (64, 100_000, 1000), (10, 10, 5_000_000), (7001, 3, 9000)]
+        {
             let extents = Extents { m, n, k, ..SQUARE };
             for total in [1 << 20, 10 << 20, 100 << 20] {
                 let cut = extents.cut(budget(total), usize::MAX).unwrap();

@@ -9,7 +9,7 @@ use super::transfer::{Packing, Source, Target, download, upload};
 use super::{Slot, interrupt, verify};
 use crate::config::{GpuVerify, config};
 use crate::report::{Report, Span};
-use lapack_ai_core::{BatchView, BatchViewMut, Complex64, Scalar};
+use lapack_ai_core::{BatchView, BatchViewMut, Code, Complex64, Error, Scalar};
 use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, scale::scale};
 use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, Trace, injected};
 use std::ops::Range;
@@ -59,9 +59,10 @@ struct Piece {
     operands: Option<(Arc<Resident>, Arc<Resident>)>,
 }
 
-/// Bytes that a device has for a product, the share that the settings leave.
+/// Bytes that a device has for a product. An eighth is left to the pool, whose blocks are up to that much larger than what
+/// was asked for.
 pub(crate) fn budget(gpu: &Gpu) -> Budget {
-    Budget { total: gpu.available(), largest: gpu.info().max_allocation as usize }
+    Budget { total: gpu.available() / 8 * 7, largest: gpu.info().max_allocation as usize }
 }
 
 impl<'a, T: Scalar> Product<'a, T> {
@@ -89,15 +90,7 @@ impl<'a, T: Scalar> Product<'a, T> {
         let kernels = spans.iter().filter(|span| span.bytes == 0).map(|span| span.seconds).sum::<f64>();
         report.times.compute = Duration::from_secs_f64(kernels).min(total);
         report.times.transfer = total - report.times.compute;
-        report.spans = spans
-            .into_iter()
-            .map(|span| Span {
-                name: span.name.into(),
-                start: span.start,
-                seconds: span.seconds,
-                bytes: span.bytes,
-            })
-            .collect();
+        report.spans = spans.into_iter().map(Span::from).collect();
         Ok(())
     }
 
@@ -115,6 +108,9 @@ impl<'a, T: Scalar> Product<'a, T> {
         let cut = extents.cut(budget(gpu), most)?;
         report.chunks = extents.pieces(cut);
         let resident = cut == extents.whole();
+        if extents.cut(budget(gpu), usize::MAX)? != extents.whole() {
+            report.warnings.push(in_pieces(gpu, &extents, report.chunks));
+        }
         let cut = if resident { panels(&extents) } else { cut };
         let mode = config().map_or(GpuVerify::Sample, |config| config.gpu_verify);
         let checks = match mode {
@@ -124,7 +120,16 @@ impl<'a, T: Scalar> Product<'a, T> {
             GpuVerify::Sample => Checks::None,
         };
         if extents.pieces(cut) == 1 {
-            let piece = self.compute(gpu, cut, 0..extents.batch, 0..extents.m, 0..extents.n, &mut Cached::default(), stop, checks != Checks::None)?;
+            let piece = self.compute(
+                gpu,
+                cut,
+                0..extents.batch,
+                0..extents.m,
+                0..extents.n,
+                &mut Cached::default(),
+                stop,
+                checks != Checks::None,
+            )?;
             return self.finish(gpu, piece, stop, checks == Checks::All);
         }
         // Where memory was the reason to cut, a piece is made only when the one before the last is back.
@@ -166,7 +171,8 @@ impl<'a, T: Scalar> Product<'a, T> {
                 for rows in ranges(m, cut.m) {
                     let check = checks == Checks::All || (checks == Checks::First && first);
                     first = false;
-                    let piece = self.compute(gpu, cut, matrices.clone(), rows, cols.clone(), &mut cached, stop, check)?;
+                    let piece =
+                        self.compute(gpu, cut, matrices.clone(), rows, cols.clone(), &mut cached, stop, check)?;
                     if send.send(piece).is_err() {
                         return Ok(());
                     }
@@ -219,9 +225,28 @@ impl<'a, T: Scalar> Product<'a, T> {
         }
         let Piece { c, matrices, rows, cols, .. } = piece;
         let target = Target { view: self.c, matrices, row: rows.start, col: cols.start };
-        download(gpu, &c.block, &target, c.packing, stop)?;
+        download(gpu, &c.block, 0, &target, c.packing, stop)?;
         Ok(checking)
     }
+}
+
+/// The warning that memory made pieces of a product.
+#[cold]
+fn in_pieces(gpu: &Gpu, extents: &Extents, pieces: usize) -> Error {
+    let gb = |bytes: usize| bytes as f64 / 1e9;
+    let (need, have) = (gb(extents.need()), gb(gpu.available()));
+    let name = &gpu.info().name;
+    let text =
+        format!("the product needs {need:.3} GB, and {name} has {have:.3} GB to give: computed in {pieces} pieces");
+    let warning = Error::text(Code::InPieces, "matmul", text);
+    if gpu.is_held_by_host_limit() {
+        return warning
+            .because("the memory limit of this process or container holds the device to a half of what is left");
+    }
+    if extents.need() <= gpu.available() {
+        return warning.because(format!("one buffer of the device holds at most {:.3} GB", gb(budget(gpu).largest)));
+    }
+    warning
 }
 
 /// Which pieces are checked.

@@ -13,6 +13,7 @@ use crate::cancel;
 use crate::config::config;
 use crate::container::Container;
 use crate::dispatch::breaker::{Breaker, Permit, State};
+use crate::dispatch::known::Known;
 use crate::dispatch::store::Store;
 use crate::dispatch::{Device, NO_GPU_ENABLED};
 use lapack_ai_core::{Code, Error, Result};
@@ -31,6 +32,7 @@ pub struct Slot {
     breaker: Breaker,
     opened: Mutex<Option<Gpu>>,
     pub(crate) credit: Credit,
+    pub(crate) known: OnceLock<Known>,
 }
 
 /// How a device stands, for people.
@@ -88,6 +90,7 @@ pub(crate) fn slots() -> std::result::Result<&'static [Slot], Fault> {
         breaker: Breaker::new(limits.0, Duration::from_secs(u64::from(limits.1))),
         opened: Mutex::new(None),
         credit: Credit::default(),
+        known: OnceLock::new(),
     };
     Ok(SLOTS.get_or_init(|| found.iter().enumerate().map(slot).collect()))
 }
@@ -127,11 +130,7 @@ impl Slot {
 
 fn settings() -> Settings {
     let container = Container::of_this_process();
-    let mut settings = Settings {
-        host_limit: container.memory_headroom,
-        cache: cache_folder(),
-        ..Settings::default()
-    };
+    let mut settings = Settings { host_limit: container.memory_headroom, cache: cache_folder(), ..Settings::default() };
     if let Ok(config) = config() {
         settings.memory_percent = config.gpu_memory_limit;
         settings.timeout = Duration::from_secs(u64::from(config.gpu_timeout_seconds));
@@ -246,6 +245,49 @@ pub fn devices() -> Vec<Status> {
 pub fn trim() -> usize {
     let trim = |slot: &Slot| lock(&slot.opened).as_ref().map_or(0, Gpu::trim);
     slots().map_or(0, |slots| slots.iter().map(trim).sum())
+}
+
+fn slot_of(device: Device) -> Result<&'static Slot> {
+    choose(device).map_err(|why| Error::text(Code::GpuUnavailable, "device", why))
+}
+
+/// Sets how many bytes of a device's memory the library may use. Returns the former limit.
+///
+/// # Errors
+/// `LAP-E040` if there is no such device, `LAP-E041` if it cannot be opened.
+pub fn set_memory_limit(device: Device, bytes: usize) -> Result<usize> {
+    let gpu = slot_of(device)?.gpu().map_err(|fault| crate::dispatch::fault_error("device", &fault))?;
+    let former = gpu.pool().limit;
+    gpu.trim();
+    gpu.set_memory_limit(bytes);
+    Ok(former)
+}
+
+/// Closes a device's circuit breaker at once, for whoever has mended the device. Nothing happens if there is none.
+pub fn close_breaker(device: Device) {
+    if let Ok(slot) = choose(device) {
+        slot.breaker.reset();
+    }
+}
+
+/// Lets go of an opened device; the next call opens it anew. Arrays on it stay valid.
+pub fn forget(device: Device) {
+    if let Ok(slot) = choose(device) {
+        *lock(&slot.opened) = None;
+    }
+}
+
+/// Makes the next `times` opportunities for a fault ("allocation", "build", "lost", "timeout", "wrong") fail, for tests of
+/// what follows. Returns whether the name is known.
+pub fn inject_fault(name: &str, times: u32) -> bool {
+    lapack_ai_opencl::inject(name, times)
+}
+
+/// Has the next product on a device checked, whatever the credit. For tests.
+pub fn check_next(device: Device) {
+    if let Ok(slot) = choose(device) {
+        slot.credit.grant();
+    }
 }
 
 /// The error of a call that ends because its caller asked for it.

@@ -149,7 +149,7 @@ unsafe fn scatter<T: Scalar>(source: &[u8], target: *mut T, stride: isize) {
     }
 }
 
-/// Downloads packed matrices from the beginning of the block.
+/// Downloads packed matrices from byte `start` of the block on.
 ///
 /// # Errors
 /// Those of the device; what `target` then has is undefined.
@@ -159,6 +159,7 @@ unsafe fn scatter<T: Scalar>(source: &[u8], target: *mut T, stride: isize) {
 pub(crate) fn download<T: Scalar>(
     gpu: &Gpu,
     block: &Block,
+    start: usize,
     target: &Target<'_, T>,
     packing: Packing,
     interrupt: Interrupt<'_>,
@@ -169,8 +170,8 @@ pub(crate) fn download<T: Scalar>(
     let (row_stride, col_stride) = view.as_view().strides();
     let corner = *row as isize * row_stride + *col as isize * col_stride;
     let (between_runs, within) = if packing.col_major { (col_stride, row_stride) } else { (row_stride, col_stride) };
-    let drain = |start: usize, bytes: &[u8]| {
-        for part in parts(packing, start / size, bytes.len() / size) {
+    let drain = |begin: usize, bytes: &[u8]| {
+        for part in parts(packing, begin / size, bytes.len() / size) {
             // SAFETY: pieces do not overlap, so every element is reached by one thread.
             let target = unsafe { view.matrix(matrices.start + part.matrix).as_mut_ptr() };
             let first = corner + part.run as isize * between_runs + part.elements.start as isize * within;
@@ -179,7 +180,7 @@ pub(crate) fn download<T: Scalar>(
             unsafe { scatter(source, target.wrapping_offset(first), within) };
         }
     };
-    gpu.download(block, 0, matrices.len() * packing.elements() * size, &drain, interrupt)
+    gpu.download(block, start, matrices.len() * packing.elements() * size, &drain, interrupt)
 }
 
 #[cfg(test)]

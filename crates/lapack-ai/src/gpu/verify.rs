@@ -43,6 +43,12 @@ impl Credit {
         self.earned.load(Ordering::Relaxed) > self.cost.load(Ordering::Relaxed)
     }
 
+    /// Gives enough for the next check.
+    pub(crate) fn grant(&self) {
+        self.earned.store(1, Ordering::Relaxed);
+        self.cost.store(0, Ordering::Relaxed);
+    }
+
     /// Books a call that took `total`, of which `checking` went to checks.
     pub(crate) fn book(&self, total: Duration, checking: Option<Duration>) {
         let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
@@ -67,7 +73,8 @@ fn next_random(state: &mut u64) -> u64 {
 
 fn seed() -> u64 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     now ^ CALLS.fetch_add(1, Ordering::Relaxed).rotate_left(32)
 }
 
@@ -107,7 +114,12 @@ pub(crate) fn sample(gpu: &Gpu, a: DeviceView<'_>, b: DeviceView<'_>, c: DeviceV
 ///
 /// # Errors
 /// `WrongResult` with the row that differs most.
-pub(crate) fn full<T: Scalar>(gpu: &Gpu, a: DeviceView<'_>, b: DeviceView<'_>, c: DeviceView<'_>) -> Result<Duration, Fault> {
+pub(crate) fn full<T: Scalar>(
+    gpu: &Gpu,
+    a: DeviceView<'_>,
+    b: DeviceView<'_>,
+    c: DeviceView<'_>,
+) -> Result<Duration, Fault> {
     let started = Instant::now();
     let [batch, m, n] = c.shape();
     let k = a.shape()[2];
@@ -123,7 +135,8 @@ pub(crate) fn full<T: Scalar>(gpu: &Gpu, a: DeviceView<'_>, b: DeviceView<'_>, c
     let r_block = gpu.alloc(n * real.size())?;
     let bytes: Vec<u8> = x.iter().flat_map(|&x| to_bytes(x, real)).collect();
     gpu.write(&r_block, 0, &bytes)?;
-    let (x, r) = (DeviceView::col_major(&x_block, dtype, [1, n, 1])?, DeviceView::col_major(&r_block, real, [1, n, 1])?);
+    let (x, r) =
+        (DeviceView::col_major(&x_block, dtype, [1, n, 1])?, DeviceView::col_major(&r_block, real, [1, n, 1])?);
 
     let [bx, abx, cx] = [k, m, m].map(|length| gpu.alloc((batch * length * dtype.size()).max(1)));
     let [bound_k, bound_m] = [k, m].map(|length| gpu.alloc((batch * length * real.size()).max(1)));

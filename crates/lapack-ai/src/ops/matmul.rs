@@ -4,8 +4,10 @@
 //! operand that is column-major enters transposed, and only one with two strides is copied. NaN and Inf are not looked
 //! for: they have a meaning in a product.
 
-use super::{CallOptions, assert_output, call, rough_seconds, shape_mismatch};
+use super::{CallOptions, assert_output, bracket, rough_seconds, shape_mismatch};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::dispatch::{self, model::Case};
+use crate::gpu::matmul::Product;
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -58,14 +60,16 @@ pub fn matmul_into<T: Scalar>(
     options: CallOptions,
 ) -> Result<Report> {
     let c = &*c;
-    let body = |report: &mut Report, timed| run(a, b, c, report, timed);
-    call::<T, ()>(OPERATION, (a.rows(), b.cols(), c.count()), options, body).map(|((), report)| report)
+    let body = |report: &mut Report, timed| run(a, b, c, options, report, timed);
+    bracket::<T, ()>(OPERATION, (a.rows(), b.cols(), c.count()), options, body).map(|((), report)| report)
 }
 
+/// Checks the shapes, has the engine chosen, computes.
 fn run<T: Scalar>(
     a: &BatchView<'_, T>,
     b: &BatchView<'_, T>,
     c: &BatchViewMut<'_, T>,
+    options: CallOptions,
     report: &mut Report,
     timed: bool,
 ) -> Result<()> {
@@ -81,13 +85,34 @@ fn run<T: Scalar>(
     };
     let count = c.count();
     assert_output("c", c, count, m, n);
+    let case = Case::matmul(T::DTYPE, m, n, k).batched(count);
+    let on_gpu = |slot: &_, gpu: &_, report: &mut Report| {
+        // One matrix serves the whole batch where its operand has only one; else there is one for each.
+        let a = if a.count() == 1 { a.clone() } else { left.clone() };
+        let b = if b.count() == 1 { b.clone() } else { right.clone() };
+        report.routine = "gemm";
+        Product { a, b, c }.run(slot, gpu, report)
+    };
+    let on_cpu = |report: &mut Report| on_host(&left, &right, c, report, timed);
+    dispatch::run(OPERATION, options.device, &case, report, on_gpu, on_cpu)
+}
+
+/// The product by the CPU's BLAS; A and B have C's leading dimensions.
+fn on_host<T: Scalar>(
+    left: &BatchView<'_, T>,
+    right: &BatchView<'_, T>,
+    c: &BatchViewMut<'_, T>,
+    report: &mut Report,
+    timed: bool,
+) -> Result<()> {
+    let (m, k, n, count) = (left.rows(), left.cols(), right.cols(), c.count());
     let library = library()?;
     library.check_sizes(OPERATION, &[m, n, k])?;
     report.routine = "gemm";
     if m == 0 || n == 0 || count == 0 {
         return Ok(());
     }
-    let (a_strided, b_strided) = (needs_copy(a), needs_copy(b));
+    let (a_strided, b_strided) = (needs_copy(left), needs_copy(right));
     let mut need = Need::default();
     let a_copy = need.add2(if a_strided { m } else { 0 }, k);
     let b_copy = need.add2(if b_strided { k } else { 0 }, n);

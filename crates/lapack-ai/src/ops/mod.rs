@@ -76,7 +76,7 @@ impl<'a, T: Scalar> From<MatrixView<'a, T>> for Operand<'a, T> {
     }
 }
 
-/// Brackets one call: engine, clock, report, event.
+/// Brackets one call of an operation that only the CPU computes: engine, clock, report, event.
 ///
 /// # Errors
 /// Those of `body`, told to the observers as well.
@@ -87,20 +87,34 @@ pub(crate) fn call<T: Scalar, R>(
     options: CallOptions,
     body: impl FnOnce(&mut Report, bool) -> Result<R>,
 ) -> Result<(R, Report)> {
+    bracket::<T, R>(operation, shape, options, |report, timed| {
+        let decision = decide(operation, options.device)?;
+        report.engine = decision.engine;
+        report.reason = decision.reason;
+        report.warnings.extend(decision.warning);
+        body(report, timed)
+    })
+}
+
+/// Brackets one call: clock, report, event. The engine is chosen in `body`.
+///
+/// # Errors
+/// Those of `body`, told to the observers as well.
+#[inline]
+pub(crate) fn bracket<T: Scalar, R>(
+    operation: &'static str,
+    shape: (usize, usize, usize),
+    options: CallOptions,
+    body: impl FnOnce(&mut Report, bool) -> Result<R>,
+) -> Result<(R, Report)> {
     let observed = observe::is_observed();
     let timed = observed || options.timed;
     let mut clock = Clock::start(timed);
     let (rows, cols, batch) = shape;
     let mut report = Report::new(operation, T::DTYPE, rows, cols, batch);
-    let result = match decide(operation, options.device) {
-        Ok(decision) => {
-            report.engine = decision.engine;
-            report.reason = decision.reason;
-            report.warnings.extend(decision.warning);
-            let _inside = fork::inside();
-            body(&mut report, timed)
-        }
-        Err(error) => Err(error),
+    let result = {
+        let _inside = fork::inside();
+        body(&mut report, timed)
     };
     clock.lap(&mut report.times.total);
     if observed {

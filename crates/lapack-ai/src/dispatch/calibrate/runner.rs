@@ -56,7 +56,15 @@ impl<T: Scalar> Default for Buffers<T> {
 impl Runner {
     /// Makes one call of `case` on `engine` and nowhere else, and takes its time; `None` if it is too large or fails.
     pub fn run(&mut self, case: &Case, engine: Engine) -> Option<Measured> {
-        let device = if engine == Engine::Cpu { Device::Cpu } else { Device::RequireGpu };
+        self.run_where(case, if engine == Engine::Cpu { Device::Cpu } else { Device::RequireGpu })
+    }
+
+    /// As [`Runner::run`], on the OpenCL device of that number.
+    pub(crate) fn run_on(&mut self, case: &Case, engine: Engine, device: usize) -> Option<Measured> {
+        self.run_where(case, if engine == Engine::Cpu { Device::Cpu } else { Device::On(device) })
+    }
+
+    fn run_where(&mut self, case: &Case, device: Device) -> Option<Measured> {
         let [a, b] = case.operand_bytes();
         if a.max(b).max(case.result_bytes()) > LARGEST {
             return None;
