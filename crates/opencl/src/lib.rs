@@ -7,6 +7,7 @@ mod discovery;
 mod fault;
 mod gpu;
 mod handle;
+pub mod kernels;
 mod pool;
 mod program;
 mod staging;

@@ -5,7 +5,7 @@
 //   1-norm     ||A||_1   = max_j sum_i |a_ij|;  the inf-norm is the 1-norm of the transpose
 //
 // Each takes two kernels: `_partial` reduces chunks of a matrix, `_finish` reduces a matrix's chunks. The cut into chunks
-// and the order of every sum depend on the shape alone, so that a result has the same bits in every run.
+// and the order of every sum depend on shape and strides alone, so that a result has the same bits in every run.
 //
 // Element (o, i), outer and inner, of matrix b lies at offset + b * batch stride + o * outer stride + i * inner stride; the
 // host makes the direction with stride 1 the inner one. A chunk is o_chunk x i_chunk elements. GROUP work-items form a

@@ -1,0 +1,66 @@
+//! The general matrix product (`kernels/matrix_multiply/gemm.cl`).
+
+use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
+use crate::fault::Fault;
+use crate::gpu::{Arg, Gpu};
+use crate::program::Source;
+use lapack_ai_core::Complex64;
+
+static SOURCE: Source = Source { name: "gemm", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm.cl")] };
+
+/// Rows and columns of C that a group of `gemm` computes.
+const TILE: usize = 64;
+/// Largest extent that `gemm_small` takes, and the local memory in bytes that it may use: what every device has.
+const SMALL: usize = 32;
+const LOCAL_BYTES: usize = 32 << 10;
+
+/// `C = alpha op(A) op(B) + beta C`: `a` is (batch, m, k), `b` (batch, k, n), `c` (batch, m, n) and overlaps neither.
+/// Transposes are given as views, conjugations as flags; a batch of 1 of `a` or `b` is repeated.
+///
+/// As in BLAS: `beta = 0` does not read C, `alpha = 0` does not read A and B, `k = 0` gives `beta C`.
+///
+/// # Errors
+/// `Invalid` for shapes or types that do not fit or a `c` with a stride of 0, `NoFloat64`, or what the device refused.
+pub fn gemm(
+    gpu: &Gpu,
+    alpha: Complex64,
+    (a, conj_a): (DeviceView<'_>, bool),
+    (b, conj_b): (DeviceView<'_>, bool),
+    beta: Complex64,
+    c: DeviceView<'_>,
+) -> Result<(), Fault> {
+    same_kind(gpu, &[&c, &a, &b])?;
+    writable(&c)?;
+    let (a, b) = (a.repeated(c.batch)?, b.repeated(c.batch)?);
+    if a.rows != c.rows || b.cols != c.cols || a.cols != b.rows {
+        return Err(invalid(format!("{:?} times {:?} into {:?}", a.shape(), b.shape(), c.shape())));
+    }
+    let options = options(gpu, c.dtype)?;
+    if c.is_empty() {
+        return Ok(());
+    }
+    let (alpha, beta) = (Factor::new(alpha, c.dtype), Factor::new(beta, c.dtype));
+    // The kernels store along C's rows: where its columns are contiguous they compute C^T = op(B)^T op(A)^T.
+    let ((a, conj_a), (b, conj_b), c) = match c.rows_are_inner() {
+        true => ((a, conj_a), (b, conj_b), c),
+        false => ((b.transposed(), conj_b), (a.transposed(), conj_a), c.transposed()),
+    };
+    let (m, n, k) = (c.rows, c.cols, if alpha.is_zero() { 0 } else { a.cols });
+    let mut args = Vec::with_capacity(26);
+    args.extend(a.args());
+    args.extend(b.args());
+    args.extend(c.args());
+    args.extend([int(m), int(n), int(k), int(c.batch), flag(conj_a), flag(conj_b), alpha.arg(), beta.arg()]);
+
+    let (a_bytes, b_bytes) = (m * (k | 1) * c.dtype.size(), k * n * c.dtype.size());
+    if m.max(n).max(k) <= SMALL && a_bytes + b_bytes <= LOCAL_BYTES {
+        let slots = (GROUP / (m * n)).clamp(1, c.batch).min(LOCAL_BYTES / (a_bytes + b_bytes));
+        // A local array may not have zero bytes, which it would have for k = 0.
+        args.extend([int(slots), Arg::Local(slots * a_bytes), Arg::Local((slots * b_bytes).max(16))]);
+        let local = [(slots * m * n).next_power_of_two().clamp(32, GROUP), 1, 1];
+        return gpu.launch(&SOURCE, options, "gemm_small", &args, grid([c.batch.div_ceil(slots), 1, 1], local), local);
+    }
+    let local = [GROUP, 1, 1];
+    let groups = [m.div_ceil(TILE) * n.div_ceil(TILE), 1, c.batch];
+    gpu.launch(&SOURCE, options, "gemm", &args, grid(groups, local), local)
+}
