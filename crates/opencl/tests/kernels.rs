@@ -4,7 +4,7 @@ mod common;
 
 use common::gpu;
 use common::matrices::{Layout, OnDevice, Random, check, conj_if, ratio};
-use lapack_ai_core::{Complex64, Real, Scalar};
+use lapack_ai_core::{Complex32, Complex64, Real, Scalar};
 use lapack_ai_opencl::kernels::DeviceView;
 use lapack_ai_opencl::kernels::check::{check_samples, matvec, matvec_abs};
 use lapack_ai_opencl::kernels::copy::copy;
@@ -107,6 +107,9 @@ fn a_factor_of_zero_does_not_read_in_a_sum_but_spreads_nan_in_a_multiple() {
         axpby(gpu, two, ones.view(), zero, nans.view()).unwrap();
         nans.compare(gpu, |_, _, _, found| assert_eq!(found.re, 2.0));
         let nans = make(f64::NAN);
+        let more = make(f64::NAN);
+        axpby(gpu, zero, nans.view(), zero, more.view()).unwrap();
+        more.compare(gpu, |_, _, _, found| assert_eq!(found, zero));
         axpby(gpu, zero, nans.view(), two, ones.view()).unwrap();
         ones.compare(gpu, |_, _, _, found| assert_eq!(found.re, 2.0));
         scale(gpu, zero, nans.view(), ones.view()).unwrap();
@@ -224,10 +227,40 @@ fn nan_and_inf_are_counted_and_the_first_in_c_order_is_named_in_every_layout() {
 #[test]
 fn an_imaginary_part_that_is_nan_is_found() {
     let Some(gpu) = gpu() else { return };
-    let value = |_, i, j| Complex64::new(f64::INFINITY, if i == 1 && j == 2 { f64::NAN } else { 0.0 });
-    let a = OnDevice::<lapack_ai_core::Complex32>::new(&gpu, Layout::RowMajor, [1, 2, 3], value);
-    assert!(NORMS.iter().all(|&which| norm(&gpu, which, a.view()).unwrap()[0].is_nan()));
-    assert_eq!(nonfinite(&gpu, a.view()).unwrap()[0].count, 6);
+    for (re, im) in [(f64::INFINITY, f64::NAN), (f64::NAN, f64::INFINITY), (1.0, f64::NAN)] {
+        let value = |_, i, j| if (i, j) == (1, 2) { Complex64::new(re, im) } else { Complex64::new(1.0, 0.0) };
+        let a = OnDevice::<Complex32>::new(&gpu, Layout::RowMajor, [1, 2, 3], value);
+        assert!(NORMS.iter().all(|&which| norm(&gpu, which, a.view()).unwrap()[0].is_nan()), "{re} + {im} i");
+        assert_eq!(nonfinite(&gpu, a.view()).unwrap(), [NonFiniteElements { count: 1, first: Some((1, 2)) }]);
+    }
+}
+
+#[test]
+fn a_matrix_of_more_chunks_than_a_group_has_items_is_reduced_as_a_whole() {
+    let Some(gpu) = gpu() else { return };
+    // 269 chunks: the second stage takes some of them in a second round.
+    let n = 1_100_000;
+    for (early, late) in [(4.0, 3.0), (3.0, 4.0), (f64::NAN, f64::NAN)] {
+        let value = |_, i, _| match i {
+            5000 => Complex64::new(early, 0.0),
+            i if i == n - 1 => Complex64::new(late, 0.0),
+            _ => Complex64::new(1.0, 0.0),
+        };
+        let a = OnDevice::<f32>::new(&gpu, Layout::ColMajor, [1, n, 1], value);
+        if early.is_nan() {
+            let expected = NonFiniteElements { count: 2, first: Some((5000, 0)) };
+            assert_eq!(nonfinite(&gpu, a.view()).unwrap(), [expected]);
+            continue;
+        }
+        let sum = n as f64 - 2.0 + early + late;
+        let squares = n as f64 - 2.0 + early * early + late * late;
+        for (which, expected) in NORMS.into_iter().zip([squares.sqrt(), 4.0, sum, 4.0]) {
+            let found = norm(&gpu, which, a.view()).unwrap()[0];
+            check(&format!("{which:?} norm of a long vector"), ratio::<f32>((found - expected).abs(), 1, expected));
+            let again = norm(&gpu, which, a.view()).unwrap()[0];
+            assert_eq!(found.to_bits(), again.to_bits(), "the same bits in every run");
+        }
+    }
 }
 
 #[test]
@@ -262,20 +295,28 @@ fn a_sample_accepts_a_right_element_and_finds_a_wrong_one() {
 }
 
 #[test]
-fn the_sum_of_a_sample_is_as_accurate_as_twice_the_precision() {
+fn the_sum_of_a_sample_is_as_accurate_as_in_twice_the_precision() {
     fn run<S: Scalar>(gpu: &Gpu) {
-        // Terms of size 1 / eps that cancel in pairs, item by item, and one term of 1 that plain sums lose.
-        let big = 0.75 / S::Real::EPSILON;
-        let k = 6401;
-        let sign = |l: usize| if l % 128 < 64 { 1.0 } else { -1.0 };
-        let value = |l: usize| if l < 6400 { sign(l) * (big + (l % 64) as f64) } else { 1.0 };
-        let a = OnDevice::<S>::new(gpu, Layout::RowMajor, [1, 1, k], |_, _, l| Complex64::new(value(l), 0.0));
-        let third = rounded::<S>(Complex64::new(1.0 / 3.0, 0.0));
-        let b = OnDevice::<S>::new(gpu, Layout::ColMajor, [1, k, 1], |_, _, _| third);
-        let c = OnDevice::<S>::new(gpu, Layout::RowMajor, [1, 1, 1], |_, _, _| third);
-        let one = Complex64::new(1.0, 0.0);
-        let found = check_samples(gpu, one, (a.view(), false), (b.view(), false), c.view(), &[[0, 0, 0]]).unwrap();
-        check("compensated sum", ratio::<S>(found[0].difference, 1, third.re));
+        // Integers that fill the significand: every product is rounded, and all cancel but the first.
+        let (n, most, first) = (101, 1.0 / S::Real::EPSILON, 1024.0);
+        let mut random = Random::new(18);
+        let mut integers = || (0..n).map(|_| (random.uniform() * most).round()).collect::<Vec<f64>>();
+        let (p, q) = (integers(), integers());
+        // The negative terms are in two parts and in another order, so that their roundings do not cancel too.
+        let term = |l: usize| match (l, 7 * l % n) {
+            (0, _) => [first, 1.0],
+            (l, _) if l <= n => [p[l - 1], q[l - 1]],
+            (l, at) if l <= 2 * n => [-p[at], (q[at] / 3.0).round()],
+            (_, at) => [-p[at], q[at] - (q[at] / 3.0).round()],
+        };
+        let k = 3 * n + 1;
+        let real = |value: f64| Complex64::new(value, 0.0);
+        let a = OnDevice::<S>::new(gpu, Layout::RowMajor, [1, 1, k], |_, _, l| real(term(l)[0]));
+        let b = OnDevice::<S>::new(gpu, Layout::ColMajor, [1, k, 1], |_, l, _| real(term(l)[1]));
+        let c = OnDevice::<S>::constant(gpu, Layout::RowMajor, [1, 1, 1], first);
+        let found = check_samples(gpu, real(1.0), (a.view(), false), (b.view(), false), c.view(), &[[0, 0, 0]]);
+        let sample = found.unwrap()[0];
+        check("compensated sum", ratio::<S>(sample.difference, k, S::Real::EPSILON * sample.bound));
     }
     let Some(gpu) = gpu() else { return };
     all_types!(&gpu, run);
@@ -338,7 +379,8 @@ fn a_view_that_leaves_its_block_is_refused() {
 fn operands_that_do_not_fit_are_refused_before_anything_runs() {
     let Some(gpu) = gpu() else { return };
     let single = OnDevice::<f32>::random(&gpu, Layout::RowMajor, [2, 3, 4], 16);
-    let complex = OnDevice::<lapack_ai_core::Complex32>::random(&gpu, Layout::RowMajor, [2, 3, 4], 17);
+    let complex = OnDevice::<Complex32>::random(&gpu, Layout::RowMajor, [2, 3, 4], 17);
+    let square = OnDevice::<f32>::random(&gpu, Layout::RowMajor, [2, 3, 3], 19);
     let turned = single.view().transposed();
     let repeated = DeviceView::new(&single.block, f32::DTYPE, 0, [2, 3, 4], [0, 4, 1]).unwrap();
     let one = Complex64::new(1.0, 0.0);
@@ -350,6 +392,8 @@ fn operands_that_do_not_fit_are_refused_before_anything_runs() {
         matvec(&gpu, (single.view(), false), single.view(), single.view()),
         matvec_abs(&gpu, complex.view(), complex.view(), complex.view()),
         check_samples(&gpu, one, (single.view(), false), (turned, false), single.view(), &[]).map(drop),
+        check_samples(&gpu, one, (single.view(), false), (turned, false), square.view(), &[[0, 3, 0]]).map(drop),
+        check_samples(&gpu, one, (single.view(), false), (turned, false), square.view(), &[[0, 0, 2]]).map(drop),
     ];
     for result in refused {
         assert_eq!(result.unwrap_err().kind, FaultKind::Invalid);
