@@ -47,12 +47,16 @@ pub enum Code {
     Cancelled,
     /// `LAP-E040`: a GPU was required and cannot be used.
     GpuUnavailable,
+    /// `LAP-E041`: the GPU failed, and the CPU could not or must not step in.
+    GpuFailed,
     /// `LAP-W001`: the matrix is so ill-conditioned that no digit of the result is certain.
     IllConditioned,
     /// `LAP-W002`: a GPU was asked for; the CPU computed.
     GpuNotUsed,
     /// `LAP-W003`: the first driver failed; another gave the result.
     DriverFallback,
+    /// `LAP-W004`: the operands did not fit the device at once and went in pieces.
+    InPieces,
 }
 
 /// How bad a condition is.
@@ -66,7 +70,7 @@ pub enum Severity {
 
 impl Code {
     /// Every code, in numeric order.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 23] = [
         Code::NonFinite,
         Code::ShapeMismatch,
         Code::NotSquare,
@@ -85,9 +89,11 @@ impl Code {
         Code::BadConfig,
         Code::Cancelled,
         Code::GpuUnavailable,
+        Code::GpuFailed,
         Code::IllConditioned,
         Code::GpuNotUsed,
         Code::DriverFallback,
+        Code::InPieces,
     ];
 
     /// The text form, `LAP-E010`.
@@ -111,9 +117,11 @@ impl Code {
             Code::BadConfig => "LAP-E034",
             Code::Cancelled => "LAP-E035",
             Code::GpuUnavailable => "LAP-E040",
+            Code::GpuFailed => "LAP-E041",
             Code::IllConditioned => "LAP-W001",
             Code::GpuNotUsed => "LAP-W002",
             Code::DriverFallback => "LAP-W003",
+            Code::InPieces => "LAP-W004",
         }
     }
 

@@ -112,11 +112,13 @@ fn usual_cause(code: Code) -> &'static str {
         Code::BadConfig => "an environment variable has a value outside its range",
         Code::Cancelled => "the caller asked the call to end before it was done",
         Code::GpuUnavailable => "no usable GPU was found",
+        Code::GpuFailed => "the device or its driver refused the work or did not answer",
         Code::IllConditioned => {
             "columns (or rows) are nearly dependent, or differ in scale by many orders of magnitude"
         }
         Code::GpuNotUsed => "no usable GPU was found",
         Code::DriverFallback => "the first LAPACK driver did not converge; the second did",
+        Code::InPieces => "the operands need more memory than the device may give them",
     }
 }
 
@@ -162,6 +164,13 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
         (Code::GpuUnavailable, _) => {
             &[(Safe, "use gpu='auto' to let the CPU compute; lap.doctor() lists what was found.")]
         }
+        (Code::GpuFailed, _) => {
+            &[(Safe, "use gpu='auto' or gpu=False to let the CPU compute; lap.devices() shows the device's state.")]
+        }
+        (Code::InPieces, _) => &[
+            (Safe, "nothing, the result is complete; it took more transfers than it could."),
+            (Maybe, "free device memory, or raise LAPACK_GPU_MEMORY_LIMIT or the container's memory limit."),
+        ],
         (Code::IllConditioned, "solve") => &[
             (Maybe, "use lstsq, which drops directions below the noise."),
             (Maybe, "bring columns and rows to similar size, and remove nearly equal columns."),

@@ -98,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) downloads: Handle<RawQueue>,
     pub(crate) context: Handle<RawContext>,
     pub(crate) threads: usize,
+    held_by_host: bool,
     timeout: Duration,
     lost: AtomicBool,
 }
@@ -145,7 +146,7 @@ impl Gpu {
             Ok::<_, Fault>(Handle::new(RawQueue(check("clCreateCommandQueue", raw)?)))
         };
         let (compute, uploads, downloads) = (queue()?, queue()?, queue()?);
-        let limit = settings.memory_limit(&info);
+        let (limit, held_by_host) = settings.memory_limit(&info);
         let staging = settings.staging.min(settings.host_limit.map_or(usize::MAX, |limit| limit as usize / 16));
         let identity = format!(
             "{}\n{}\n{}\n{}\n{}",
@@ -166,6 +167,7 @@ impl Gpu {
             downloads,
             context,
             threads: settings.threads.max(1),
+            held_by_host,
             timeout: settings.timeout,
             lost: AtomicBool::new(false),
         };
@@ -205,6 +207,11 @@ impl Gpu {
     /// Bytes that may still be allocated, the idle blocks of the pool counted as free.
     pub fn available(&self) -> usize {
         self.shared.pool.available()
+    }
+
+    /// Whether the pool is held to less than its share of the device by the memory limit of this process.
+    pub fn is_held_by_host_limit(&self) -> bool {
+        self.shared.held_by_host
     }
 
     /// Sets the most that the pool may hold, in bytes.
@@ -291,11 +298,14 @@ impl Gpu {
 }
 
 impl Settings {
-    /// What the pool of a device may take, in bytes.
-    fn memory_limit(&self, info: &DeviceInfo) -> usize {
+    /// What the pool of a device may take, in bytes, and whether the process's memory limit decides that.
+    fn memory_limit(&self, info: &DeviceInfo) -> (usize, bool) {
         let share = (info.memory as f64 * f64::from(self.memory_percent) / 100.0) as u64;
         let host = if info.shares_host_memory { self.host_limit.map(|limit| limit / 2) } else { None };
-        share.min(host.unwrap_or(u64::MAX)) as usize
+        match host {
+            Some(host) if host < share => (host as usize, true),
+            _ => (share as usize, false),
+        }
     }
 }
 

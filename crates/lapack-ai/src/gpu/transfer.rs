@@ -66,31 +66,52 @@ fn parts(packing: Packing, first: usize, count: usize) -> impl Iterator<Item = P
     })
 }
 
-/// Uploads all matrices of `view`, packed as `packing` says, from element `offset` of the block on.
+/// What is uploaded: of some matrices the part that begins at (row, col) and has the packing's extents.
+pub(crate) struct Source<'a, T> {
+    pub(crate) view: &'a BatchView<'a, T>,
+    pub(crate) matrices: Range<usize>,
+    pub(crate) row: usize,
+    pub(crate) col: usize,
+}
+
+/// Where a download goes: as for [`Source`].
+pub(crate) struct Target<'a, T> {
+    pub(crate) view: &'a BatchViewMut<'a, T>,
+    pub(crate) matrices: Range<usize>,
+    pub(crate) row: usize,
+    pub(crate) col: usize,
+}
+
+/// Uploads `source`, packed as `packing` says, to the beginning of the block.
 ///
 /// # Errors
 /// Those of the device.
+///
+/// # Panics
+/// If the part is not inside the matrices.
 pub(crate) fn upload<T: Scalar>(
     gpu: &Gpu,
     block: &Block,
-    offset: usize,
-    view: &BatchView<'_, T>,
+    source: &Source<'_, T>,
     packing: Packing,
     interrupt: Interrupt<'_>,
 ) -> Result<(), Fault> {
+    let Source { view, matrices, row, col } = source;
+    assert!(row + packing.rows <= view.rows() && col + packing.cols <= view.cols() && matrices.end <= view.count());
     let size = size_of::<T>();
     let (row_stride, col_stride) = view.strides();
+    let corner = *row as isize * row_stride + *col as isize * col_stride;
     let (between_runs, within) = if packing.col_major { (col_stride, row_stride) } else { (row_stride, col_stride) };
     let fill = |start: usize, bytes: &mut [u8]| {
         for part in parts(packing, start / size, bytes.len() / size) {
-            let source = view.matrix(part.matrix).as_ptr();
-            let first = part.run as isize * between_runs + part.elements.start as isize * within;
+            let source = view.matrix(matrices.start + part.matrix).as_ptr();
+            let first = corner + part.run as isize * between_runs + part.elements.start as isize * within;
             let target = &mut bytes[part.at * size..(part.at + part.elements.len()) * size];
             // SAFETY: the elements are inside the view; the target has room for them.
             unsafe { gather(source.wrapping_offset(first), within, target) };
         }
     };
-    gpu.upload(block, offset * size, view.count() * packing.elements() * size, &fill, interrupt)
+    gpu.upload(block, 0, matrices.len() * packing.elements() * size, &fill, interrupt)
 }
 
 /// # Safety
@@ -128,33 +149,37 @@ unsafe fn scatter<T: Scalar>(source: &[u8], target: *mut T, stride: isize) {
     }
 }
 
-/// Downloads packed matrices from element `offset` of the block into all matrices of `view`.
+/// Downloads packed matrices from the beginning of the block.
 ///
 /// # Errors
-/// Those of the device; what `view` then has is undefined.
+/// Those of the device; what `target` then has is undefined.
+///
+/// # Panics
+/// If the part is not inside the matrices.
 pub(crate) fn download<T: Scalar>(
     gpu: &Gpu,
     block: &Block,
-    offset: usize,
-    view: &BatchViewMut<'_, T>,
+    target: &Target<'_, T>,
     packing: Packing,
     interrupt: Interrupt<'_>,
 ) -> Result<(), Fault> {
+    let Target { view, matrices, row, col } = target;
+    assert!(row + packing.rows <= view.rows() && col + packing.cols <= view.cols() && matrices.end <= view.count());
     let size = size_of::<T>();
-    let shape = view.as_view();
-    let (row_stride, col_stride) = shape.strides();
+    let (row_stride, col_stride) = view.as_view().strides();
+    let corner = *row as isize * row_stride + *col as isize * col_stride;
     let (between_runs, within) = if packing.col_major { (col_stride, row_stride) } else { (row_stride, col_stride) };
     let drain = |start: usize, bytes: &[u8]| {
         for part in parts(packing, start / size, bytes.len() / size) {
             // SAFETY: pieces do not overlap, so every element is reached by one thread.
-            let target = unsafe { view.matrix(part.matrix).as_mut_ptr() };
-            let first = part.run as isize * between_runs + part.elements.start as isize * within;
+            let target = unsafe { view.matrix(matrices.start + part.matrix).as_mut_ptr() };
+            let first = corner + part.run as isize * between_runs + part.elements.start as isize * within;
             let source = &bytes[part.at * size..(part.at + part.elements.len()) * size];
             // SAFETY: the elements are inside the view.
             unsafe { scatter(source, target.wrapping_offset(first), within) };
         }
     };
-    gpu.download(block, offset * size, shape.count() * packing.elements() * size, &drain, interrupt)
+    gpu.download(block, 0, matrices.len() * packing.elements() * size, &drain, interrupt)
 }
 
 #[cfg(test)]

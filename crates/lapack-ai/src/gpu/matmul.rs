@@ -1,0 +1,310 @@
+//! The product of matrices of the host on a device.
+//!
+//! The operands go up, the product comes back. One matrix is worked on in panels of rows, a batch in runs of matrices, so
+//! that the next panel goes up while a kernel works on this one and the last one comes back; where memory does not hold all
+//! at once, `chunks` cuts further.
+
+use super::chunks::{Budget, Cut, Extents};
+use super::transfer::{Packing, Source, Target, download, upload};
+use super::{Slot, interrupt, verify};
+use crate::config::{GpuVerify, config};
+use crate::report::{Report, Span};
+use lapack_ai_core::{BatchView, BatchViewMut, Complex64, Scalar};
+use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, scale::scale};
+use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, Trace, injected};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Bytes of a panel below which the launches cost more than the overlap gives.
+const PANEL: usize = 16 << 20;
+/// Most panels of a product.
+const MOST_PANELS: usize = 8;
+
+const ONE: Complex64 = Complex64::new(1.0, 0.0);
+const ZERO: Complex64 = Complex64::new(0.0, 0.0);
+
+/// What a product on a device needs to know.
+pub(crate) struct Product<'a, T: Scalar> {
+    pub(crate) a: BatchView<'a, T>,
+    pub(crate) b: BatchView<'a, T>,
+    pub(crate) c: &'a BatchViewMut<'a, T>,
+}
+
+/// A packed matrix, or a run of them, on the device.
+struct Resident {
+    block: Block,
+    packing: Packing,
+    batch: usize,
+}
+
+impl Resident {
+    fn view<T: Scalar>(&self) -> Result<DeviceView<'_>, Fault> {
+        let Packing { rows, cols, .. } = self.packing;
+        let (row_stride, col_stride) = self.packing.strides();
+        let strides = [self.packing.elements() as isize, row_stride, col_stride];
+        DeviceView::new(&self.block, T::DTYPE, 0, [self.batch, rows, cols], strides)
+    }
+}
+
+/// A part of C that is being computed, with what it is computed from where a check still needs it.
+struct Piece {
+    c: Resident,
+    /// Which matrices, rows and columns of C.
+    matrices: Range<usize>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    operands: Option<(Arc<Resident>, Arc<Resident>)>,
+}
+
+/// Bytes that a device has for a product, the share that the settings leave.
+pub(crate) fn budget(gpu: &Gpu) -> Budget {
+    Budget { total: gpu.available(), largest: gpu.info().max_allocation as usize }
+}
+
+impl<'a, T: Scalar> Product<'a, T> {
+    /// Its sizes; an operand with one matrix serves the whole batch.
+    pub(crate) fn extents(&self) -> Extents {
+        let (m, n, k) = (self.a.rows(), self.b.cols(), self.a.cols());
+        let shared = [self.a.count() == 1, self.b.count() == 1];
+        Extents { m, n, k, batch: self.c.count(), size: size_of::<T>(), shared }
+    }
+
+    /// Computes it on `gpu` and fills in the report: chunks, spans, times, check.
+    ///
+    /// # Errors
+    /// Those of the device; C is then undefined.
+    pub(crate) fn run(self, slot: &Slot, gpu: &Gpu, report: &mut Report) -> Result<(), Fault> {
+        let started = Instant::now();
+        let trace = Trace::default();
+        let stop = interrupt();
+        let outcome = trace.enter(|| self.pieces(slot, gpu, &trace, &stop, report));
+        let total = started.elapsed();
+        let checking = outcome?;
+        slot.credit.book(total, checking);
+        report.verified = checking.is_some();
+        let spans = trace.spans();
+        let kernels = spans.iter().filter(|span| span.bytes == 0).map(|span| span.seconds).sum::<f64>();
+        report.times.compute = Duration::from_secs_f64(kernels).min(total);
+        report.times.transfer = total - report.times.compute;
+        report.spans = spans
+            .into_iter()
+            .map(|span| Span {
+                name: span.name.into(),
+                start: span.start,
+                seconds: span.seconds,
+                bytes: span.bytes,
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// Computes all pieces. Returns the time that checks took, if there were any.
+    fn pieces(
+        &self,
+        slot: &Slot,
+        gpu: &Gpu,
+        trace: &Trace,
+        stop: Interrupt<'_>,
+        report: &mut Report,
+    ) -> Result<Option<Duration>, Fault> {
+        let extents = self.extents();
+        let most = config().map_or(usize::MAX, |config| config.batch_size_limit);
+        let cut = extents.cut(budget(gpu), most)?;
+        report.chunks = extents.pieces(cut);
+        let resident = cut == extents.whole();
+        let cut = if resident { panels(&extents) } else { cut };
+        let mode = config().map_or(GpuVerify::Sample, |config| config.gpu_verify);
+        let checks = match mode {
+            GpuVerify::Off => Checks::None,
+            GpuVerify::Full => Checks::All,
+            GpuVerify::Sample if slot.credit.allows() => Checks::First,
+            GpuVerify::Sample => Checks::None,
+        };
+        if extents.pieces(cut) == 1 {
+            let piece = self.compute(gpu, cut, 0..extents.batch, 0..extents.m, 0..extents.n, &mut Cached::default(), stop, checks != Checks::None)?;
+            return self.finish(gpu, piece, stop, checks == Checks::All);
+        }
+        // Where memory was the reason to cut, a piece is made only when the one before the last is back.
+        let ahead = if resident { MOST_PANELS } else { 0 };
+        thread::scope(|scope| {
+            let (send, receive) = sync_channel::<Piece>(ahead);
+            let finisher = scope.spawn(move || {
+                trace.enter(|| {
+                    let mut checking: Option<Duration> = None;
+                    for piece in receive {
+                        if let Some(time) = self.finish(gpu, piece, stop, checks == Checks::All)? {
+                            *checking.get_or_insert_default() += time;
+                        }
+                    }
+                    Ok(checking)
+                })
+            });
+            let made = self.send_all(gpu, cut, stop, checks, &send);
+            drop(send);
+            let finished = finisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            made.and(finished)
+        })
+    }
+
+    /// Computes piece after piece and hands them on, until the other side ends, which then has the reason.
+    fn send_all(
+        &self,
+        gpu: &Gpu,
+        cut: Cut,
+        stop: Interrupt<'_>,
+        checks: Checks,
+        send: &std::sync::mpsc::SyncSender<Piece>,
+    ) -> Result<(), Fault> {
+        let Extents { m, n, batch, .. } = self.extents();
+        let mut cached = Cached::default();
+        let mut first = true;
+        for matrices in ranges(batch, cut.batch) {
+            for cols in ranges(n, cut.n) {
+                for rows in ranges(m, cut.m) {
+                    let check = checks == Checks::All || (checks == Checks::First && first);
+                    first = false;
+                    let piece = self.compute(gpu, cut, matrices.clone(), rows, cols.clone(), &mut cached, stop, check)?;
+                    if send.send(piece).is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Uploads what a piece needs and launches its kernels.
+    fn compute(
+        &self,
+        gpu: &Gpu,
+        cut: Cut,
+        matrices: Range<usize>,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        cached: &mut Cached,
+        stop: Interrupt<'_>,
+        check: bool,
+    ) -> Result<Piece, Fault> {
+        let k = self.a.cols();
+        let packing = Packing { rows: rows.len(), cols: cols.len(), col_major: false };
+        let c = gpu.alloc((matrices.len() * packing.elements() * size_of::<T>()).max(1))?;
+        let c = Resident { block: c, packing, batch: matrices.len() };
+        let mut operands = None;
+        for (step, inner) in ranges(k, cut.k).enumerate() {
+            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, stop)?;
+            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, stop)?;
+            let beta = if step == 0 { ZERO } else { ONE };
+            gemm(gpu, ONE, (a.view::<T>()?, false), (b.view::<T>()?, false), beta, c.view::<T>()?)?;
+            operands = Some((a, b));
+        }
+        if injected(FaultKind::WrongResult) {
+            scale(gpu, Complex64::new(1.5, 0.0), c.view::<T>()?, c.view::<T>()?)?;
+        }
+        // A check needs all of k: what was added up from several blocks is not checked.
+        let operands = operands.filter(|_| check && cut.k >= k);
+        Ok(Piece { c, matrices, rows, cols, operands })
+    }
+
+    /// Checks a piece, if that is wanted, and downloads it.
+    fn finish(&self, gpu: &Gpu, piece: Piece, stop: Interrupt<'_>, full: bool) -> Result<Option<Duration>, Fault> {
+        let mut checking = None;
+        if let Some((a, b)) = &piece.operands {
+            // Waited for here, so that the check is not charged with the kernel.
+            gpu.wait_for(&piece.c.block)?;
+            let (a, b, c) = (a.view::<T>()?, b.view::<T>()?, piece.c.view::<T>()?);
+            checking = Some(if full { verify::full::<T>(gpu, a, b, c)? } else { verify::sample(gpu, a, b, c)? });
+        }
+        let Piece { c, matrices, rows, cols, .. } = piece;
+        let target = Target { view: self.c, matrices, row: rows.start, col: cols.start };
+        download(gpu, &c.block, &target, c.packing, stop)?;
+        Ok(checking)
+    }
+}
+
+/// Which pieces are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checks {
+    None,
+    First,
+    All,
+}
+
+/// The last part of each operand, which the next piece may need again.
+#[derive(Default)]
+struct Cached {
+    a: Option<(Key, Arc<Resident>)>,
+    b: Option<(Key, Arc<Resident>)>,
+}
+
+/// Matrices, rows and columns of a part.
+type Key = [Range<usize>; 3];
+
+/// A part of an operand on the device: the one of the piece before, if it is the same.
+fn part<T: Scalar>(
+    gpu: &Gpu,
+    view: &BatchView<'_, T>,
+    matrices: &Range<usize>,
+    rows: &Range<usize>,
+    cols: &Range<usize>,
+    cached: &mut Option<(Key, Arc<Resident>)>,
+    stop: Interrupt<'_>,
+) -> Result<Arc<Resident>, Fault> {
+    // One matrix serves the whole batch.
+    let matrices = if view.count() == 1 { 0..1 } else { matrices.clone() };
+    let key = [matrices.clone(), rows.clone(), cols.clone()];
+    if let Some((known, resident)) = cached
+        && *known == key
+    {
+        return Ok(resident.clone());
+    }
+    // Given back before the next is asked for.
+    *cached = None;
+    let packing = Packing { rows: rows.len(), cols: cols.len(), ..Packing::of(view) };
+    let block = gpu.alloc((matrices.len() * packing.elements() * size_of::<T>()).max(1))?;
+    let batch = matrices.len();
+    upload(gpu, &block, &Source { view, matrices, row: rows.start, col: cols.start }, packing, stop)?;
+    let resident = Arc::new(Resident { block, packing, batch });
+    *cached = Some((key, resident.clone()));
+    Ok(resident)
+}
+
+/// The cut of a product that fits as a whole: panels for the sake of overlap.
+fn panels(extents: &Extents) -> Cut {
+    let whole = extents.whole();
+    let moved = extents.need();
+    let count = (moved / PANEL).clamp(1, MOST_PANELS);
+    if extents.batch > 1 {
+        return Cut { batch: extents.batch.div_ceil(count), ..whole };
+    }
+    Cut { m: extents.m.div_ceil(count).next_multiple_of(64).min(extents.m.max(1)), ..whole }
+}
+
+/// `0..extent` in steps of `block`; one empty range for nothing.
+fn ranges(extent: usize, block: usize) -> impl Iterator<Item = Range<usize>> {
+    let block = block.max(1);
+    (0..extent.div_ceil(block).max(1)).map(move |index| index * block..((index + 1) * block).min(extent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_an_extent_without_gaps() {
+        assert_eq!(ranges(10, 4).collect::<Vec<_>>(), [0..4, 4..8, 8..10]);
+        assert_eq!(ranges(0, 4).collect::<Vec<_>>(), [0..0]);
+    }
+
+    #[test]
+    fn a_small_product_is_one_panel_and_a_large_one_overlaps() {
+        let small = Extents { m: 100, n: 100, k: 100, batch: 1, size: 8, shared: [true; 2] };
+        assert_eq!(panels(&small), small.whole());
+        let large = Extents { m: 4096, n: 4096, k: 4096, ..small };
+        assert_eq!(panels(&large).m, 512);
+        let batch = Extents { batch: 100_000, m: 16, n: 16, k: 16, shared: [false; 2], ..small };
+        assert_eq!(panels(&batch).batch, 12_500);
+    }
+}
