@@ -135,6 +135,9 @@ impl Pieces {
     }
 }
 
+/// One thread's part of a transfer: its chunks, the pieces to take from, and where its commands are noted.
+type Work<'a> = &'a (dyn Fn(&mut [Pinned; DEPTH], &Pieces, &Mutex<Vec<Arc<Event>>>) -> Result<(), Fault> + Sync);
+
 /// Whether the caller wants a transfer to end.
 pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -271,7 +274,7 @@ impl Gpu {
         offset: usize,
         len: usize,
         interrupt: Interrupt<'_>,
-        work: &(dyn Fn(&mut [Pinned; DEPTH], &Pieces, &Mutex<Vec<Arc<Event>>>) -> Result<(), Fault> + Sync),
+        work: Work<'_>,
     ) -> Result<(), Fault> {
         let shared = &self.shared;
         shared.usable()?;

@@ -1,6 +1,8 @@
 //! What the tests of the engine share: a device to run on.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod matrices;
+
 use lapack_ai_opencl::{Gpu, Settings, candidates};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
