@@ -24,11 +24,13 @@ from ._composed.principal import PCAResult, pca
 from ._composed.products import matrix_power, multi_dot
 from ._composed.randomized import randomized_svd
 from ._composed.subspaces import matrix_rank, null_space, orth, pinv, polar
+from ._device import DeviceStatus, DispatchExplanation, calibrate, device, devices, explain_dispatch
 from ._doctor import Diagnosis, doctor
 from ._errors import (
     ConfigError,
     ConvergenceError,
     DTypeError,
+    GpuError,
     GpuUnavailableError,
     LapackError,
     NonFiniteError,
@@ -40,6 +42,7 @@ from ._errors import (
     warning_counts,
 )
 from ._native import (
+    DeviceArray,
     Report,
     cho_factor,
     cho_solve,
@@ -71,6 +74,8 @@ from ._native import (
     solveh_banded,
     svd,
     svdvals,
+    to_device,
+    trim,
 )
 from ._provider import hint_at_packages, set_lapack
 from ._results import (
@@ -86,7 +91,13 @@ from ._results import (
 )
 
 if TYPE_CHECKING:
-    from ._warnings import DriverFallbackWarning, GpuNotUsedWarning, IllConditionedWarning, LapackWarning
+    from ._warnings import (
+        DriverFallbackWarning,
+        GpuNotUsedWarning,
+        IllConditionedWarning,
+        InPiecesWarning,
+        LapackWarning,
+    )
 
 __version__ = "0.1.0"
 
@@ -94,13 +105,18 @@ __all__ = [
     "ConfigError",
     "ConvergenceError",
     "DTypeError",
+    "DeviceArray",
+    "DeviceStatus",
     "Diagnosis",
+    "DispatchExplanation",
     "DriverFallbackWarning",
     "EigResult",
     "EighResult",
+    "GpuError",
     "GpuNotUsedWarning",
     "GpuUnavailableError",
     "IllConditionedWarning",
+    "InPiecesWarning",
     "LapackError",
     "LapackWarning",
     "LstsqResult",
@@ -118,6 +134,7 @@ __all__ = [
     "SingularMatrixError",
     "SizeError",
     "SlogdetResult",
+    "calibrate",
     "cho_factor",
     "cho_solve",
     "cholesky",
@@ -125,11 +142,14 @@ __all__ = [
     "cond",
     "config",
     "det",
+    "device",
+    "devices",
     "doctor",
     "eig",
     "eigh",
     "eigvals",
     "eigvalsh",
+    "explain_dispatch",
     "expm",
     "get_num_threads",
     "inv",
@@ -164,14 +184,21 @@ __all__ = [
     "solveh_banded",
     "svd",
     "svdvals",
+    "to_device",
+    "trim",
     "vector_norm",
     "warning_counts",
 ]
 
 
+_WARNINGS = frozenset(
+    {"LapackWarning", "IllConditionedWarning", "GpuNotUsedWarning", "DriverFallbackWarning", "InPiecesWarning"}
+)
+
+
 def __getattr__(name: str) -> Any:
     # The warning classes derive from SciPy's, and importing scipy.linalg takes longer than most programs' first call.
-    if name in {"LapackWarning", "IllConditionedWarning", "GpuNotUsedWarning", "DriverFallbackWarning"}:
+    if name in _WARNINGS:
         from . import _warnings
 
         return getattr(_warnings, name)

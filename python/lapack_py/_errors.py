@@ -115,6 +115,10 @@ class GpuUnavailableError(LapackError, RuntimeError):
     """LAP-E040: a GPU was required and cannot be used."""
 
 
+class GpuError(LapackError, RuntimeError):
+    """LAP-E041: a GPU failed, and the CPU could not or must not step in."""
+
+
 _CLASSES: dict[str, type[LapackError]] = {
     "LAP-E001": NonFiniteError,
     "LAP-E002": ShapeError,
@@ -131,6 +135,7 @@ _CLASSES: dict[str, type[LapackError]] = {
     "LAP-E033": SizeError,
     "LAP-E034": ConfigError,
     "LAP-E040": GpuUnavailableError,
+    "LAP-E041": GpuError,
 }
 
 
@@ -167,6 +172,8 @@ def composed(
                 inner = _Composed(outer.operation, outer.argument, silent | outer.silent)
             token = _running.set(inner)
             try:
+                if _holds_device_arrays(args, keywords):
+                    return _through_the_host(function, args, keywords)
                 return function(*args, **keywords)
             finally:
                 _running.reset(token)
@@ -174,6 +181,26 @@ def composed(
         return call
 
     return decorate
+
+
+def _holds_device_arrays(args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+    from ._native import DeviceArray
+
+    values = (*args, *keywords.values())
+    return any(
+        type(value) is DeviceArray
+        or (type(value) in (list, tuple) and any(type(item) is DeviceArray for item in value))
+        for value in values
+    )
+
+
+def _through_the_host(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """A composed operation on device arrays: NumPy's part of it needs them at the host; the results go back."""
+    from ._device import on_the_host, results_to_device
+
+    args, keywords, number = on_the_host(args, keywords)
+    result = function(*args, **keywords)
+    return result if number is None else results_to_device(result, number)
 
 
 def _as_called(fields: dict[str, Any]) -> dict[str, Any]:

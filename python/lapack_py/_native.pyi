@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, final, overload
+from typing import Any, Literal, NoReturn, TypeAlias, TypedDict, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,23 +12,29 @@ from ._errors import LapackError
 from ._results import EighResult, EigResult, LstsqResult, QRResult, SchurResult, SlogdetResult, SVDResult
 
 __all__ = [
+    "DeviceArray",
     "Report",
     "Subscription",
     "add_library_hint",
     "add_table_hint",
+    "calibrate",
     "capsule_address",
     "cho_factor",
     "cho_solve",
     "cholesky",
     "cholesky_update",
+    "close_breaker",
     "config",
     "det",
+    "devices",
     "doctor",
     "eig",
     "eigh",
     "eigvals",
     "eigvalsh",
+    "explain_dispatch",
     "get_num_threads",
+    "inject_fault",
     "inv",
     "library_info",
     "lstsq",
@@ -40,6 +46,8 @@ __all__ = [
     "qr",
     "rcond",
     "schur",
+    "set_current_device",
+    "set_device_memory_limit",
     "set_library",
     "set_num_threads",
     "slogdet",
@@ -49,11 +57,13 @@ __all__ = [
     "solveh_banded",
     "svd",
     "svdvals",
+    "to_device",
+    "trim",
 ]
 
 _Array: TypeAlias = NDArray[Any]
 _Gpu: TypeAlias = Literal["auto", "require"] | bool | None
-_Device: TypeAlias = Literal["auto", "cpu", "gpu"] | None
+_Device: TypeAlias = str | int | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
 _RcondSource: TypeAlias = Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"]
 _Transpose: TypeAlias = Literal[0, 1, 2, "N", "T", "C", "n", "t", "c"]
@@ -81,12 +91,23 @@ class _Times(TypedDict):
     total: float
     intake: float
     compute: float
+    transfer: float
     conditioning: float
+
+class _Prediction(TypedDict):
+    cpu: float | None
+    gpu: float | None
+    transfer: float | None
 
 class _Config(TypedDict):
     gpu_enabled: bool
     gpu_memory_limit: int
-    batch_size_limit: int
+    batch_size_limit: int | None
+    gpu_device: str | None
+    gpu_verify: Literal["sample", "full", "off"]
+    gpu_timeout_seconds: int
+    gpu_breaker_failures: int
+    gpu_breaker_seconds: int
     dashboard_port: int
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     library: str | None
@@ -111,6 +132,16 @@ class Report:
     @property
     def reason(self) -> str: ...
     @property
+    def device(self) -> str | None: ...
+    @property
+    def prediction(self) -> _Prediction | None: ...
+    @property
+    def chunks(self) -> int: ...
+    @property
+    def verified(self) -> bool: ...
+    @property
+    def spans(self) -> list[tuple[str, float, float, int]]: ...
+    @property
     def routine(self) -> str: ...
     @property
     def structure(self) -> str | None: ...
@@ -134,6 +165,44 @@ class Report:
     def times(self) -> _Times: ...
     @property
     def warnings(self) -> list[str]: ...
+
+@final
+class DeviceArray:
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def device_number(self) -> int: ...
+    @property
+    def T(self) -> DeviceArray: ...
+    @property
+    def mT(self) -> DeviceArray: ...
+    __array_ufunc__: None
+    def numpy(self) -> _Array: ...
+    def copy(self) -> DeviceArray: ...
+    def conj(self) -> DeviceArray: ...
+    def reshape(self, *shape: Any) -> DeviceArray: ...
+    def norm(self, ord: Any = None) -> Any: ...
+    def __getitem__(self, key: Any, /) -> DeviceArray: ...
+    def __len__(self) -> int: ...
+    def __matmul__(self, value: Any, /) -> DeviceArray: ...
+    def __rmatmul__(self, value: Any, /) -> DeviceArray: ...
+    def __mul__(self, value: complex, /) -> DeviceArray: ...
+    def __rmul__(self, value: complex, /) -> DeviceArray: ...
+    def __truediv__(self, value: complex, /) -> DeviceArray: ...
+    def __neg__(self) -> DeviceArray: ...
+    def __add__(self, value: DeviceArray, /) -> DeviceArray: ...
+    def __sub__(self, value: DeviceArray, /) -> DeviceArray: ...
+    def __array__(self, *_args: Any, **_keywords: Any) -> NoReturn: ...
 
 @final
 class Subscription:
@@ -1167,3 +1236,16 @@ def set_num_threads(threads: int) -> None: ...
 def observe(callback: Callable[[Report, LapackError | None], object]) -> Subscription: ...
 def doctor() -> tuple[str, bool, list[tuple[str, bool, str, str | None]]]: ...
 def add_library_hint(path: str | PathLike[str]) -> None: ...
+def to_device(a: Any, device: str | int | None = None) -> DeviceArray: ...
+def devices() -> list[dict[str, Any]]: ...
+def set_current_device(device: str | int) -> str | int: ...
+def set_device_memory_limit(device: int, bytes: int) -> int: ...
+def close_breaker(device: int) -> None: ...
+def inject_fault(name: str, times: int) -> None: ...
+def trim() -> int: ...
+def explain_dispatch(
+    op: str, dtype: str, sizes: tuple[int, int, int, int]
+) -> tuple[str, str, dict[str, float | None], bool, str | None, tuple[int, int] | None]: ...
+def calibrate(
+    ops: Sequence[str], dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
+) -> int: ...

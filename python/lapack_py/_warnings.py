@@ -42,10 +42,15 @@ class DriverFallbackWarning(LapackWarning):
     """LAP-W003: the first LAPACK driver failed; another gave the result."""
 
 
+class InPiecesWarning(LapackWarning):
+    """LAP-W004: the operands did not fit the device at once and went in pieces."""
+
+
 _CLASSES: dict[str, type[LapackWarning]] = {
     "LAP-W001": IllConditionedWarning,
     "LAP-W002": GpuNotUsedWarning,
     "LAP-W003": DriverFallbackWarning,
+    "LAP-W004": InPiecesWarning,
 }
 
 

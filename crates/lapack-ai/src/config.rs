@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `LAPACK_GPU_ENABLED` | `true` | `true`, `false`, `1`, `0`, `yes`, `no`, `on`, `off` |
 //! | `LAPACK_GPU_MEMORY_LIMIT` | `80` | percent of the GPU's memory, 10 to 95 |
-//! | `LAPACK_BATCH_SIZE_LIMIT` | `1024` | matrices in flight on a GPU, at least 1 |
+//! | `LAPACK_BATCH_SIZE_LIMIT` | unset | matrices of a batch that go to a GPU at a time, at least 1; else as many as fit |
 //! | `LAPACK_GPU_DEVICE` | unset | part of the name of an OpenCL device or platform, or `cpu` for one that is a CPU |
 //! | `LAPACK_GPU_VERIFY` | `sample` | `sample`, `full`, `off`: which results of a GPU are checked |
 //! | `LAPACK_GPU_TIMEOUT_SECONDS` | `60` | seconds after which a call to a GPU counts as failed, 1 to 86400 |
@@ -78,7 +78,7 @@ pub struct Config {
     pub gpu_enabled: bool,
     /// Percent of the GPU's memory that the pool may take, 10 to 95.
     pub gpu_memory_limit: u8,
-    /// Most matrices of a batch on the GPU at a time.
+    /// Most matrices of a batch on the GPU at a time; `usize::MAX` for as many as fit.
     pub batch_size_limit: usize,
     /// Part of the name of the OpenCL device to use, or of its platform; `cpu` for an OpenCL device that is a CPU. `None`
     /// where the library chooses.
@@ -104,7 +104,7 @@ impl Default for Config {
         Self {
             gpu_enabled: true,
             gpu_memory_limit: 80,
-            batch_size_limit: 1024,
+            batch_size_limit: usize::MAX,
             gpu_device: None,
             gpu_verify: GpuVerify::Sample,
             gpu_timeout_seconds: 60,
@@ -213,7 +213,7 @@ mod tests {
     fn an_empty_environment_gives_the_documented_defaults() {
         let config = read(&[]).unwrap();
         assert_eq!(config, Config::default());
-        assert_eq!((config.gpu_enabled, config.gpu_memory_limit, config.batch_size_limit), (true, 80, 1024));
+        assert_eq!((config.gpu_enabled, config.gpu_memory_limit, config.batch_size_limit), (true, 80, usize::MAX));
         assert_eq!((config.dashboard_port, config.log_level.name()), (8080, "INFO"));
         assert_eq!((config.gpu_device, config.gpu_verify.name()), (None, "sample"));
         let seconds = (config.gpu_timeout_seconds, config.gpu_breaker_failures, config.gpu_breaker_seconds);

@@ -1,11 +1,13 @@
 //! What was found on this machine, and what to do about what was not.
 
+use crate::Device;
 use crate::config::{Config, config};
 use crate::container::Container;
+use crate::gpu;
 use crate::provider;
 use lapack_ai_core::Error;
 use lapack_ai_host::{Attempt, Outcome, default_threads, requested_threads};
-use lapack_ai_opencl::{DeviceInfo, discover};
+use lapack_ai_opencl::{DeviceInfo, FoundBy, discover};
 use std::fmt;
 
 /// One line of the diagnosis.
@@ -132,7 +134,15 @@ fn opencl(discovered: Result<Vec<DeviceInfo>, String>, container: &Container) ->
                 format!("{} ({}, {gib:.0} GiB, {} units{float64})", device.name, device.platform, device.compute_units)
             };
             let found = devices.iter().map(describe).collect::<Vec<_>>().join("; ");
-            let advice = Some("not used yet: this version computes on the CPU only".to_string());
+            let unnamed = devices.iter().find(|device| matches!(device.found_by, FoundBy::Name(_)));
+            let unnamed = unnamed.map(|device| format!("{} was found by {}", device.name, device.found_by.describe()));
+            let advice = match gpu::choose(Device::Auto) {
+                Ok(slot) => Some(match unnamed {
+                    Some(how) => format!("in use: {}; {how}", slot.info().name),
+                    None => format!("in use: {}", slot.info().name),
+                }),
+                Err(why) => Some(format!("none in use: {why}")),
+            };
             Finding { topic, ok: true, found, advice }
         }
         Ok(_) => Finding { topic, ok: true, found: "a loader, but no device".into(), advice: advice() },
@@ -146,10 +156,14 @@ fn settings(config: lapack_ai_core::Result<&Config>) -> Finding {
         Err(error) => fault(topic, &error),
         Ok(config) => {
             let gpu = if config.gpu_enabled { "enabled" } else { "disabled" };
+            let batches = match config.batch_size_limit {
+                usize::MAX => "as large as fit".to_string(),
+                most => format!("of {most}"),
+            };
             let found = format!(
-                "GPU {gpu}, {} % of its memory, batches of {}, dashboard port {}, log level {}",
+                "GPU {gpu}, {} % of its memory, batches {batches}, results checked: {}, dashboard port {}, log level {}",
                 config.gpu_memory_limit,
-                config.batch_size_limit,
+                config.gpu_verify.name(),
                 config.dashboard_port,
                 config.log_level.name()
             );

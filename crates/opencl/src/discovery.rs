@@ -23,6 +23,16 @@ pub enum FoundBy {
     Name(&'static str),
 }
 
+impl FoundBy {
+    /// In words.
+    pub fn describe(self) -> String {
+        match self {
+            FoundBy::Loader => "the OpenCL loader".to_string(),
+            FoundBy::Name(library) => format!("{library}, which no ICD file names"),
+        }
+    }
+}
+
 /// One OpenCL device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceInfo {

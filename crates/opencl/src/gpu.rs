@@ -285,6 +285,21 @@ impl Gpu {
         Ok(())
     }
 
+    /// Waits up to `patience` for the last kernel that was given this block. Whether it has ended, well or not.
+    pub fn is_ready_within(&self, block: &Block, patience: Duration) -> bool {
+        let Some(event) = block.last() else { return true };
+        let started = Instant::now();
+        loop {
+            if event.status().is_ok_and(|status| status <= 0) || self.is_lost() {
+                return true;
+            }
+            if started.elapsed() >= patience {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
     /// Waits for the last kernel that was given this block.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! From Python objects to views, without a copy wherever NumPy's memory can be read as it is.
 
+use crate::device::{device_array, fetch, one_number};
 use crate::errors::helper;
+use lapack_ai::gpu::array::DeviceArray;
 use lapack_ai::{BatchView, BatchViewMut, DType, MatrixView, MatrixViewMut, Scalar};
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PyArray_CheckExact, PyArray_Descr,
@@ -21,6 +23,8 @@ pub(crate) struct Input<'py> {
     pub(crate) copies: usize,
     /// Their size.
     pub(crate) bytes_copied: usize,
+    /// The device array that it was copied from: the results go back there.
+    pub(crate) home: Option<DeviceArray>,
 }
 
 fn fields<'a>(array: &'a Bound<'_, PyAny>) -> &'a numpy::npyffi::PyArrayObject_fields {
@@ -73,7 +77,7 @@ impl<'py> Input<'py> {
     #[inline]
     pub(crate) fn new(object: &Bound<'py, PyAny>, operation: &str, name: &str) -> PyResult<Self> {
         match readable_dtype(object.py(), object) {
-            Some(dtype) => Ok(Self { array: object.clone(), dtype, copies: 0, bytes_copied: 0 }),
+            Some(dtype) => Ok(Self { array: object.clone(), dtype, copies: 0, bytes_copied: 0, home: None }),
             None => Self::convert(object, operation, name),
         }
     }
@@ -82,12 +86,17 @@ impl<'py> Input<'py> {
     fn convert(object: &Bound<'py, PyAny>, operation: &str, name: &str) -> PyResult<Self> {
         static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = object.py();
+        if let Some(home) = device_array(object) {
+            let array = fetch(py, &home)?;
+            let bytes_copied = home.size() * home.dtype().size();
+            return Ok(Self { array, dtype: home.dtype(), copies: 1, bytes_copied, home: Some(home) });
+        }
         let convert = helper(py, &AS_ARRAY, "lapack_py._convert", "as_array")?;
         let (array, bytes_copied): (Bound<'py, PyAny>, usize) = convert.call1((object, operation, name))?.extract()?;
         let dtype = readable_dtype(py, &array).ok_or_else(|| {
             pyo3::exceptions::PyTypeError::new_err("lapack_py._convert.as_array gave no readable array")
         })?;
-        Ok(Self { array, dtype, copies: usize::from(bytes_copied > 0), bytes_copied })
+        Ok(Self { array, dtype, copies: usize::from(bytes_copied > 0), bytes_copied, home: None })
     }
 
     /// Element type.
@@ -125,7 +134,7 @@ impl<'py> Input<'py> {
         }
         let array = self.array.call_method1("astype", (dtype.name(),))?;
         let bytes_copied = self.bytes_copied + shape(fields(&array)).iter().product::<usize>() * dtype.size();
-        Ok(Self { array, dtype, copies: self.copies + 1, bytes_copied })
+        Ok(Self { array, dtype, copies: self.copies + 1, bytes_copied, home: self.home })
     }
 
     /// The last two axes as matrices, the others as batch. The view is valid while the array lives: it is used inside
@@ -167,6 +176,12 @@ impl<'py> Input<'py> {
 }
 
 impl<'py> Input<'py> {
+    /// An array without dimensions as a 1 x 1 matrix.
+    pub(crate) fn number<T: Scalar>(&self) -> BatchView<'static, T> {
+        assert!(self.dtype == T::DTYPE && self.shape().is_empty());
+        one_number(fields(&self.array).data.cast::<T>())
+    }
+
     /// The last axis as columns (n x 1), the others as batch.
     ///
     /// # Panics

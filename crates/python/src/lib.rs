@@ -4,6 +4,7 @@
 //! one place (`gate`), and errors and warnings become Python's in one place (`errors`). The operations themselves are
 //! those of `lapack-ai`.
 
+mod device;
 mod errors;
 mod gate;
 mod input;
@@ -18,6 +19,8 @@ use pyo3::prelude::*;
 /// Compiled half of `lapack_py`; use the functions that `lapack_py` exports.
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use crate::device::{PyDeviceArray, to_device};
     #[pymodule_export]
     use crate::ops::{
         banded::{solve_banded, solveh_banded},
@@ -39,10 +42,13 @@ mod _native {
         triangular::solve_triangular,
     };
     #[pymodule_export]
+    use crate::options::set_current_device;
+    #[pymodule_export]
     use crate::report::Report;
     #[pymodule_export]
     use crate::system::{
-        Subscription, add_library_hint, add_table_hint, capsule_address, config, doctor, get_num_threads, library_info,
-        observe, set_library, set_num_threads,
+        Subscription, add_library_hint, add_table_hint, calibrate, capsule_address, close_breaker, config, devices,
+        doctor, explain_dispatch, get_num_threads, inject_fault, library_info, observe, set_device_memory_limit,
+        set_library, set_num_threads, trim,
     };
 }

@@ -1,8 +1,54 @@
-//! The keywords that every operation has: `gpu`, `device`, `check_finite`, `return_report`.
+//! The keywords that every operation has: `gpu`, `device`, `check_finite`, `return_report`; and `lap.device`, which sets the
+//! default of the first two for a thread.
 
+use lapack_ai::gpu::device_named;
 use lapack_ai::{CallOptions, Device};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::{PyBool, PyInt, PyString};
+use std::cell::Cell;
+
+thread_local! {
+    /// What `with lap.device(...)` has set.
+    static CURRENT: Cell<Device> = const { Cell::new(Device::Auto) };
+}
+
+/// Where calls of this thread run that do not say it themselves.
+#[inline]
+pub(crate) fn current_device() -> Device {
+    CURRENT.get()
+}
+
+/// Sets it; returns the former one, both as the words or the number that `device=` takes.
+#[pyfunction]
+pub(crate) fn set_current_device<'py>(device: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = device.py();
+    let former = CURRENT.replace(by_device("device", device)?);
+    Ok(match former {
+        Device::Auto => PyString::new(py, "auto").into_any(),
+        Device::Cpu => PyString::new(py, "cpu").into_any(),
+        Device::Gpu | Device::RequireGpu => PyString::new(py, "gpu").into_any(),
+        Device::On(number) => PyInt::new(py, number).into_any(),
+    })
+}
+
+/// The options of a call that gives none.
+pub(crate) fn default_call() -> CallOptions {
+    CallOptions { device: current_device(), ..CallOptions::default() }
+}
+
+/// The OpenCL device that a name or number means.
+pub(crate) fn named_device(operation: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Device> {
+    let text = match value.extract::<usize>() {
+        Ok(number) => number.to_string(),
+        Err(_) => value.cast::<PyString>().map_err(|_| bad(operation, &expected(value)))?.to_string(),
+    };
+    device_named(&text).map_err(|error| crate::errors::to_python(value.py(), &error))
+}
+
+fn expected(value: &Bound<'_, PyAny>) -> String {
+    let shown = value.repr().map_or_else(|_| "?".to_string(), |text| text.to_string());
+    format!("device={shown} must be 'auto', 'cpu', 'gpu' or a device of lap.devices()")
+}
 
 /// `gpu="auto"` (or unset), `True`, `"require"`, `False`; or `device="auto"`, `"cpu"`, `"gpu"`.
 #[inline]
@@ -12,7 +58,7 @@ pub(crate) fn device(
     device: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Device> {
     match (gpu, device) {
-        (None, None) => Ok(Device::Auto),
+        (None, None) => Ok(current_device()),
         _ => parse(operation, gpu, device),
     }
 }
@@ -50,7 +96,13 @@ fn by_device(operation: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Devi
         Some("auto") => Ok(Device::Auto),
         Some("cpu") => Ok(Device::Cpu),
         Some("gpu") => Ok(Device::Gpu),
-        _ => Err(bad(operation, &format!("device={} must be 'auto', 'cpu' or 'gpu'", value.repr()?))),
+        _ if value.is_instance_of::<PyBool>() => Err(bad(operation, &expected(value))),
+        Some(_) | None => {
+            match value.extract::<usize>().map_or_else(|_| value.extract::<String>(), |n| Ok(n.to_string())) {
+                Ok(text) => device_named(&text).map_err(|_| bad(operation, &expected(value))),
+                Err(_) => Err(bad(operation, &expected(value))),
+            }
+        }
     }
 }
 

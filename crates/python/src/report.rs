@@ -1,5 +1,6 @@
 //! The report of a call, as Python sees it.
 
+use crate::device::results_to_device;
 use crate::errors;
 use crate::input::Input;
 use pyo3::prelude::*;
@@ -162,6 +163,12 @@ pub(crate) fn prediction_dict<'py>(
     Ok(dict)
 }
 
+impl Report {
+    pub(crate) fn new(inner: lapack_ai::Report) -> Self {
+        Self { inner }
+    }
+}
+
 /// A report seen by an observer.
 pub(crate) fn observed(report: &lapack_ai::Report) -> Report {
     Report { inner: report.clone() }
@@ -177,14 +184,22 @@ pub(crate) fn finish<'py>(
     result: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let report = outcome.map_err(|error| errors::to_python(py, &error))?;
-    if !report.warnings.is_empty() {
-        errors::warn(py, &report.warnings)?;
+    warn_of(py, &report)?;
+    let mut result = result()?;
+    let home = inputs.iter().find_map(|input| input.home.as_ref());
+    if let Some(home) = home {
+        result = results_to_device(result, home)?;
     }
-    let result = result()?;
     if !return_report {
         return Ok(result);
     }
     with_report(result, report, inputs)
+}
+
+/// Gives the warnings of a call.
+#[inline]
+pub(crate) fn warn_of(py: Python<'_>, report: &lapack_ai::Report) -> PyResult<()> {
+    if report.warnings.is_empty() { Ok(()) } else { errors::warn(py, &report.warnings) }
 }
 
 #[cold]
@@ -197,6 +212,9 @@ fn with_report<'py>(
     for input in inputs {
         report.copies += input.copies;
         report.bytes_copied += input.bytes_copied;
+    }
+    if let Some(home) = inputs.iter().find_map(|input| input.home.as_ref()) {
+        report.reason = format!("{}; its operands were fetched from {}", report.reason, home.device_name()).into();
     }
     Ok((result, Report { inner: report }).into_pyobject(py)?.into_any())
 }

@@ -3,8 +3,9 @@
 use crate::errors::to_python;
 use crate::options::bad;
 use crate::report::observed;
-use lapack_ai::LapackTable;
+use lapack_ai::dispatch::model::{Case, OpKind};
 use lapack_ai::observe::{CallEvent, Observer};
+use lapack_ai::{DType, Device, LapackTable};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::HashMap;
@@ -97,7 +98,13 @@ pub(crate) fn config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("gpu_enabled", config.gpu_enabled)?;
     dict.set_item("gpu_memory_limit", config.gpu_memory_limit)?;
-    dict.set_item("batch_size_limit", config.batch_size_limit)?;
+    let batch_size_limit = (config.batch_size_limit < usize::MAX).then_some(config.batch_size_limit);
+    dict.set_item("batch_size_limit", batch_size_limit)?;
+    dict.set_item("gpu_device", config.gpu_device.as_deref())?;
+    dict.set_item("gpu_verify", config.gpu_verify.name())?;
+    dict.set_item("gpu_timeout_seconds", config.gpu_timeout_seconds)?;
+    dict.set_item("gpu_breaker_failures", config.gpu_breaker_failures)?;
+    dict.set_item("gpu_breaker_seconds", config.gpu_breaker_seconds)?;
     dict.set_item("dashboard_port", config.dashboard_port)?;
     dict.set_item("log_level", config.log_level.name())?;
     dict.set_item("library", config.library.as_ref().map(|path| path.to_string_lossy().into_owned()))?;
@@ -166,4 +173,133 @@ pub(crate) fn observe(callback: &Bound<'_, PyAny>) -> PyResult<Subscription> {
     let callback = callback.clone().unbind();
     let subscription = lapack_ai::observe::subscribe(Arc::new(PythonObserver { callback }));
     Ok(Subscription { inner: Mutex::new(Some(subscription)) })
+}
+
+/// All OpenCL devices, each as a dict: number, name, platform, driver, is_cpu, float64, memory, max_allocation, compute_units,
+/// found_by, chosen, breaker, last_failure, pool, programs.
+#[pyfunction]
+pub(crate) fn devices(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    let found = py.detach(lapack_ai::gpu::devices);
+    found.iter().map(|status| device_dict(py, status)).collect()
+}
+
+fn device_dict<'py>(py: Python<'py>, status: &lapack_ai::gpu::Status) -> PyResult<Bound<'py, PyDict>> {
+    let (dict, info) = (PyDict::new(py), &status.info);
+    dict.set_item("number", status.index)?;
+    dict.set_item("name", &info.name)?;
+    dict.set_item("platform", &info.platform)?;
+    dict.set_item("driver", &info.driver)?;
+    dict.set_item("is_cpu", info.is_cpu)?;
+    dict.set_item("float64", info.float64)?;
+    dict.set_item("memory", info.memory)?;
+    dict.set_item("max_allocation", info.max_allocation)?;
+    dict.set_item("compute_units", info.compute_units)?;
+    dict.set_item("found_by", info.found_by.describe())?;
+    dict.set_item("chosen", status.chosen)?;
+    dict.set_item("breaker", status.breaker.to_string())?;
+    dict.set_item("last_failure", status.last_failure.as_deref())?;
+    dict.set_item("staging", status.staging)?;
+    let pool = status.pool.map(|pool| -> PyResult<_> {
+        let dict = PyDict::new(py);
+        dict.set_item("requested", pool.requested)?;
+        dict.set_item("used", pool.used)?;
+        dict.set_item("idle", pool.idle)?;
+        dict.set_item("high_water", pool.high_water)?;
+        dict.set_item("limit", pool.limit)?;
+        dict.set_item("allocations", pool.allocations)?;
+        dict.set_item("reuses", pool.reuses)?;
+        dict.set_item("utilisation", pool.utilisation())?;
+        Ok(dict)
+    });
+    dict.set_item("pool", pool.transpose()?)?;
+    let programs = status.programs.map(|programs| (programs.built, programs.loaded, programs.rejected));
+    dict.set_item("programs", programs)?;
+    Ok(dict)
+}
+
+/// What `gpu="auto"` would do: (engine, reason, prediction, measured, device, memory).
+#[pyfunction]
+#[allow(clippy::type_complexity, reason = "read once, by lapack_py._device")]
+pub(crate) fn explain_dispatch<'py>(
+    py: Python<'py>,
+    op: &str,
+    dtype: &str,
+    sizes: (usize, usize, usize, usize),
+) -> PyResult<(&'static str, String, Bound<'py, PyDict>, bool, Option<&'static str>, Option<(usize, usize)>)> {
+    let (m, n, k, batch) = sizes;
+    let op = OpKind::from_name(op).ok_or_else(|| {
+        let known: Vec<&str> = OpKind::ALL.iter().map(|op| op.name()).collect();
+        bad("explain_dispatch", &format!("op='{op}' must be one of {}", known.join(", ")))
+    })?;
+    let dtype = dtype_named(dtype)?;
+    let case = Case { op, dtype, m, n, k, batch };
+    let explained = py.detach(|| lapack_ai::dispatch::explain(&case));
+    let prediction = crate::report::prediction_dict(py, &explained.prediction)?;
+    let lapack_ai::dispatch::Explanation { engine, reason, measured, device, memory, .. } = explained;
+    Ok((engine.name(), reason, prediction, measured, device, memory))
+}
+
+fn dtype_named(name: &str) -> PyResult<DType> {
+    let known = DType::ALL.into_iter().find(|dtype| dtype.name() == name);
+    known.ok_or_else(|| bad("dtype", &format!("dtype='{name}' must be float32, float64, complex64 or complex128")))
+}
+
+/// Measures operations on both engines; `progress(fraction, text)` is told how far it is. Returns the points measured.
+#[pyfunction]
+pub(crate) fn calibrate(
+    py: Python<'_>,
+    ops: Vec<String>,
+    dtypes: Vec<String>,
+    seconds: f64,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<usize> {
+    let ops = ops.iter().map(|name| {
+        OpKind::from_name(name).ok_or_else(|| bad("calibrate", &format!("there is no operation '{name}' to measure")))
+    });
+    let ops = ops.collect::<PyResult<Vec<_>>>()?;
+    let dtypes = dtypes.iter().map(|name| dtype_named(name)).collect::<PyResult<Vec<_>>>()?;
+    if !(seconds > 0.0 && seconds < 1e5) {
+        return Err(bad("calibrate", &format!("seconds={seconds} must be a time above 0")));
+    }
+    let mut broken = None;
+    let mut tell = |fraction: f64, text: &str| {
+        Python::attach(|py| {
+            let told = progress.as_ref().map_or(Ok(()), |tell| tell.call1(py, (fraction, text)).map(|_| ()));
+            broken = broken.take().or(told.and_then(|()| py.check_signals()).err());
+        });
+    };
+    let budget = std::time::Duration::from_secs_f64(seconds);
+    let points = py.detach(|| lapack_ai::dispatch::calibrate_now(&ops, &dtypes, budget, &mut tell));
+    match broken {
+        Some(error) => Err(error),
+        None => points.map_err(|error| to_python(py, &error)),
+    }
+}
+
+/// Releases device memory that is kept for later calls. Returns the bytes.
+#[pyfunction]
+pub(crate) fn trim(py: Python<'_>) -> usize {
+    py.detach(lapack_ai::gpu::trim)
+}
+
+/// Closes a device's circuit breaker at once.
+#[pyfunction]
+pub(crate) fn close_breaker(device: usize) {
+    lapack_ai::gpu::close_breaker(Device::On(device));
+}
+
+/// Sets how many bytes of a device's memory may be used. Returns the former limit.
+#[pyfunction]
+pub(crate) fn set_device_memory_limit(py: Python<'_>, device: usize, bytes: usize) -> PyResult<usize> {
+    let set = py.detach(|| lapack_ai::gpu::set_memory_limit(Device::On(device), bytes));
+    set.map_err(|error| to_python(py, &error))
+}
+
+/// Makes the next `times` opportunities for a fault of a device fail; for tests of what follows.
+#[pyfunction]
+pub(crate) fn inject_fault(name: &str, times: u32) -> PyResult<()> {
+    if lapack_ai::gpu::inject_fault(name, times) {
+        return Ok(());
+    }
+    Err(bad("inject_fault", &format!("name='{name}' must be allocation, build, lost, timeout or wrong")))
 }

@@ -90,7 +90,7 @@ fn unavailable(operation: &'static str, reason: &str, cause: String) -> Error {
 }
 
 #[cold]
-fn not_used(operation: &'static str, reason: &str, cause: String) -> Error {
+pub(crate) fn not_used(operation: &'static str, reason: &str, cause: String) -> Error {
     Error::text(Code::GpuNotUsed, operation, format!("computed on the CPU: {reason}")).because(cause)
 }
 

@@ -263,6 +263,11 @@ impl DeviceArray {
         })
     }
 
+    /// Waits up to `patience` for the last kernel that works on this array. Whether it has ended.
+    pub fn is_ready_within(&self, patience: Duration) -> bool {
+        self.gpu.is_ready_within(&self.block, patience)
+    }
+
     /// Copies the array to packed memory of the host, in C order. Waits.
     ///
     /// # Errors
@@ -412,7 +417,20 @@ pub fn matmul_on_device(a: &DeviceArray, b: &DeviceArray, options: CallOptions) 
         report.routine = "gemm";
         let case = Case::matmul(a.dtype, m, n, k).batched(count);
         let outcome = multiply(a, b, &batch, (m, n), timed, &case, report);
-        lease.settle(outcome).map_err(|fault| fault_error(OPERATION, &fault))
+        match lease.settle(outcome) {
+            Ok(product) => Ok(product),
+            Err(fault) if super::was_cancelled(&fault) => Err(super::cancelled(OPERATION)),
+            Err(fault) => {
+                let stood_in = match a.dtype {
+                    DType::Float32 => on_cpu::<f32>(a, b, &batch, options, report, &fault),
+                    DType::Float64 => on_cpu::<f64>(a, b, &batch, options, report, &fault),
+                    DType::Complex64 => on_cpu::<lapack_ai_core::Complex32>(a, b, &batch, options, report, &fault),
+                    DType::Complex128 => on_cpu::<Complex64>(a, b, &batch, options, report, &fault),
+                };
+                // Where operands or result cannot cross, what the device said is the error.
+                stood_in.map_err(|_| fault_error(OPERATION, &fault))
+            }
+        }
     };
     let result = work(&mut report);
     clock.lap(&mut report.times.total);
@@ -420,6 +438,53 @@ pub fn matmul_on_device(a: &DeviceArray, b: &DeviceArray, options: CallOptions) 
         observe::emit(&CallEvent { report: &report, error: result.as_ref().err() });
     }
     result.map(|array| (array, report))
+}
+
+/// The product by the CPU after the device failed with `fault`, brought back to the device.
+fn on_cpu<T: Scalar>(
+    a: &DeviceArray,
+    b: &DeviceArray,
+    batch: &[usize],
+    options: CallOptions,
+    report: &mut Report,
+    fault: &Fault,
+) -> Result<DeviceArray> {
+    let fetch = |array: &DeviceArray| {
+        let mut data = vec![T::ZERO; array.size()];
+        array.to_host(&mut data).map(|()| data)
+    };
+    let (a_data, b_data) = (fetch(a)?, fetch(b)?);
+    fn stack<'a, T: Scalar>(array: &DeviceArray, data: &'a [T]) -> BatchView<'a, T> {
+        let (lead, [rows, cols]) = (
+            &array.shape[..array.shape.len() - 2],
+            [array.shape[array.shape.len() - 2], array.shape[array.shape.len() - 1]],
+        );
+        let strides: Vec<isize> = packed(&array.shape)[..lead.len()].to_vec();
+        // SAFETY: the slice holds the packed array.
+        unsafe {
+            let first = MatrixView::from_raw(data.as_ptr(), rows, cols, cols as isize, 1);
+            BatchView::from_raw(first, lead, &strides)
+        }
+    }
+    let (a_view, b_view) = (stack(a, &a_data), stack(b, &b_data));
+    let (m, n) = (a_view.rows(), b_view.cols());
+    let mut shape = batch.to_vec();
+    shape.extend([m, n]);
+    let mut c_data = vec![T::ZERO; shape.iter().product()];
+    // SAFETY: the vector holds the packed result and is borrowed for writing.
+    let mut c = unsafe {
+        let first = MatrixViewMut::from_raw(c_data.as_mut_ptr(), m, n, n as isize, 1);
+        BatchViewMut::from_raw(first, batch, &packed(&shape)[..batch.len()])
+    };
+    let cpu = CallOptions { device: Device::Cpu, ..options };
+    let done = crate::ops::matmul::matmul_into(&a_view, &b_view, &mut c, cpu)?;
+    let result = DeviceArray::from_host(a.device(), &shape, &c.as_view())?;
+    let reason = format!("{} failed: {fault}", a.device_name());
+    report.warnings.push(crate::dispatch::not_used("matmul", &reason, "the CPU stepped in".to_string()));
+    (report.engine, report.reason, report.device) = (Engine::Cpu, reason.into(), None);
+    (report.routine, report.times, report.verified) = (done.routine, done.times, false);
+    report.spans.clear();
+    Ok(result)
 }
 
 /// NumPy's broadcasting of leading dimensions.

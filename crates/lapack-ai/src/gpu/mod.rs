@@ -50,6 +50,8 @@ pub struct Status {
     pub last_failure: Option<String>,
     /// Its memory pool; `None` until it is used.
     pub pool: Option<PoolStats>,
+    /// Pinned host memory for its transfers, in bytes, at most; `None` until it is used.
+    pub staging: Option<usize>,
     /// How its programs came to be; `None` until it is used.
     pub programs: Option<ProgramStats>,
 }
@@ -196,6 +198,8 @@ fn matching(slots: &[Slot], wanted: &str) -> Option<usize> {
     if let Ok(index) = wanted.parse::<usize>() {
         return (index < slots.len()).then_some(index);
     }
+    // What people call it, and what its platform calls itself.
+    let wanted = if wanted == "pocl" { "portable computing language".to_string() } else { wanted };
     let named = |slot: &&Slot| {
         let info = slot.info();
         info.name.to_lowercase().contains(&wanted) || info.platform.to_lowercase().contains(&wanted)
@@ -235,6 +239,7 @@ pub fn devices() -> Vec<Status> {
             breaker: slot.breaker.state(Instant::now()),
             last_failure: slot.breaker.last_failure(),
             pool: opened.as_ref().map(Gpu::pool),
+            staging: opened.as_ref().map(Gpu::staging_bytes),
             programs: opened.as_ref().map(Gpu::programs),
         }
     };

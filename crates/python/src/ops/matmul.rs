@@ -1,12 +1,13 @@
-use super::{broadcast, unify, with_scalar};
-use crate::errors::{helper, to_python};
+use super::{broadcast, matmul_shapes, unify, with_scalar};
+use crate::device::{device_array, multiply};
+use crate::errors::helper;
 use crate::gate::enter_lapack;
 use crate::input::{Input, is_readable, writable};
-use crate::options::{call_options, truth};
+use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::dispatch::decide;
-use lapack_ai::{Argument, CallOptions, Code, Error, Scalar, matmul_into};
+use lapack_ai::{CallOptions, Scalar, matmul_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -45,18 +46,30 @@ pub(crate) fn matmul<'py>(
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("matmul", true, gpu, device, return_report)?;
+    if device_array(x1).is_some() || device_array(x2).is_some() {
+        return on_device(x1, x2, out, call);
+    }
     if let Some(product) = exact_product(py, x1, x2)? {
         return with_numpys_report(py, product, out, call);
     }
     let (a, b) = (Input::new(x1, "matmul", "x1")?, Input::new(x2, "matmul", "x2")?);
-    if a.shape().is_empty() || b.shape().is_empty() {
-        let argument = if a.shape().is_empty() { Argument::at(0, "x1") } else { Argument::at(1, "x2") };
-        let text = format!("{} is a single number, no matrix; use * to scale", argument.name);
-        let error = Error::text(Code::NotAMatrix, "matmul", text).argument(argument);
-        return Err(to_python(py, &error));
-    }
+    matmul_shapes(py, a.shape().len(), b.shape().len())?;
     let (a, b) = unify(a, b)?;
     with_scalar!(a.dtype(), run(py, &a, &b, out, call))
+}
+
+/// The product where an operand lies on a device.
+#[cold]
+fn on_device<'py>(
+    x1: &Bound<'py, PyAny>,
+    x2: &Bound<'py, PyAny>,
+    out: Option<&Bound<'py, PyAny>>,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    if out.is_some() {
+        return Err(bad("matmul", "out cannot be given with device arrays: their product is a new device array"));
+    }
+    multiply(x1, x2, call)
 }
 
 /// NumPy's product where LAPACK's types would give another: of integers, which are multiplied exactly, of float16 and the

@@ -110,6 +110,17 @@ pub(crate) fn result_class<'py>(
     helper(py, cell, "lapack_py._results", name)
 }
 
+/// Refuses single numbers as operands of a product.
+#[inline]
+pub(crate) fn matmul_shapes(py: Python<'_>, a_axes: usize, b_axes: usize) -> PyResult<()> {
+    if a_axes > 0 && b_axes > 0 {
+        return Ok(());
+    }
+    let argument = if a_axes == 0 { Argument::at(0, "x1") } else { Argument::at(1, "x2") };
+    let text = format!("{} is a single number, no matrix; use * to scale", argument.name);
+    Err(to_python(py, &Error::text(Code::NotAMatrix, "matmul", text).argument(argument)))
+}
+
 /// The `LAP-E002` error for a right-hand side.
 #[cold]
 pub(crate) fn bad_rhs(py: Python<'_>, operation: &'static str, text: String, fix: Option<String>) -> PyErr {

@@ -1,0 +1,445 @@
+//! Arrays on a device, as Python sees them.
+
+use crate::errors::{helper, to_python};
+use crate::gate::enter_lapack;
+use crate::input::{Input, common_dtype};
+use crate::ops::{matmul_shapes, with_scalar};
+use crate::options::{self, bad};
+use crate::output::{Order, Output};
+use crate::report::{Report, warn_of};
+use lapack_ai::gpu::array::{DeviceArray, Norm, matmul_on_device};
+use lapack_ai::{BatchView, CallOptions, Code, Complex64, DType, Device, Error, MatrixView, Scalar};
+use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyComplex, PyEllipsis, PyFloat, PyInt, PySlice, PyTuple};
+use std::time::Duration;
+
+/// An array in the memory of an OpenCL device, made by `to_device` or by an operation on device arrays.
+///
+/// Transposes and slices are views, results of operations new arrays in C order. Nothing waits for the device until
+/// `numpy()` copies the numbers to the host.
+#[pyclass(frozen, name = "DeviceArray", module = "lapack_py")]
+pub(crate) struct PyDeviceArray {
+    pub(crate) inner: DeviceArray,
+}
+
+/// Work of a transfer in the terms of `enter_lapack`: some ten operations in the time of a byte.
+fn transfer_flops(bytes: usize) -> f64 {
+    10.0 * bytes as f64
+}
+
+/// Longer than this a kernel is waited for interruptibly.
+const PATIENCE: Duration = Duration::from_micros(500);
+
+pub(crate) fn wrap(py: Python<'_>, inner: DeviceArray) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Bound::new(py, PyDeviceArray { inner })?.into_any())
+}
+
+/// The device array that an object is.
+pub(crate) fn device_array(object: &Bound<'_, PyAny>) -> Option<DeviceArray> {
+    object.cast::<PyDeviceArray>().ok().map(|array| array.get().inner.clone())
+}
+
+/// Copies an array to the host.
+pub(crate) fn fetch<'py>(py: Python<'py>, array: &DeviceArray) -> PyResult<Bound<'py, PyAny>> {
+    with_scalar!(array.dtype(), fetch_as(py, array))
+}
+
+fn fetch_as<'py, T: Scalar>(py: Python<'py>, array: &DeviceArray) -> PyResult<Bound<'py, PyAny>> {
+    let shape = array.shape();
+    let mut output = match *shape {
+        [] => Output::scalars::<T>(py, "numpy", &[])?,
+        [n] => Output::vectors::<T>(py, "numpy", &[], n)?,
+        [.., rows, cols] => Output::matrices::<T>(py, "numpy", &shape[..shape.len() - 2], rows, cols, Order::RowMajor)?,
+    };
+    let target = output.elements::<T>();
+    let ready = py.detach(|| array.is_ready_within(PATIENCE));
+    let flops = if ready { transfer_flops(size_of_val(target)) } else { f64::INFINITY };
+    let source = array.clone();
+    let outcome = enter_lapack(py, flops, &[Some(output.object())], move || source.to_host(target))?;
+    outcome.map_err(|error| to_python(py, &error))?;
+    Ok(output.into_array())
+}
+
+/// Copies an array of the host to a device.
+pub(crate) fn send(py: Python<'_>, input: &Input<'_>, device: Device) -> PyResult<DeviceArray> {
+    with_scalar!(input.dtype(), send_as(py, input, device))
+}
+
+fn send_as<T: Scalar>(py: Python<'_>, input: &Input<'_>, device: Device) -> PyResult<DeviceArray> {
+    let shape = input.shape().to_vec();
+    let view: BatchView<'static, T> = match shape.len() {
+        0 => input.number::<T>(),
+        1 => input.vector::<T>(true),
+        _ => input.matrices::<T>(),
+    };
+    let bytes = shape.iter().product::<usize>() * size_of::<T>();
+    let work = move || DeviceArray::from_host(device, &shape, &view);
+    let outcome = enter_lapack(py, transfer_flops(bytes), &[Some(input.object())], work)?;
+    outcome.map_err(|error| to_python(py, &error))
+}
+
+/// Copies an array to the memory of a GPU, where it stays through a chain of operations.
+///
+/// Parameters
+/// ----------
+/// a : array_like
+///     Of any number of dimensions; what NumPy makes no float or complex array of is converted as by the operations.
+/// device : str or int, optional
+///     A part of the device's name or of its platform's, its number in `devices()`, or "cpu" for an OpenCL device that is
+///     a CPU. The default is the device that `gpu="auto"` uses.
+///
+/// Returns
+/// -------
+/// DeviceArray
+///
+/// Raises
+/// ------
+/// GpuUnavailableError
+///     If there is no such device.
+/// SizeError
+///     If it has not enough memory; the message has the numbers.
+#[pyfunction]
+#[pyo3(signature = (a, device=None))]
+pub(crate) fn to_device<'py>(
+    py: Python<'py>,
+    a: &Bound<'py, PyAny>,
+    device: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let wanted = match device {
+        Some(device) => options::named_device("to_device", device)?,
+        None => options::current_device(),
+    };
+    let wanted = if matches!(wanted, Device::On(_)) { wanted } else { Device::Auto };
+    if let Some(array) = device_array(a)
+        && (wanted == Device::Auto || array.device() == wanted)
+    {
+        return Ok(a.clone());
+    }
+    let input = Input::new(a, "to_device", "a")?;
+    wrap(py, send(py, &input, wanted)?)
+}
+
+#[pymethods]
+impl PyDeviceArray {
+    /// All extents.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.shape())
+    }
+    /// Element type, a numpy.dtype.
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static DTYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let class = DTYPE
+            .get_or_try_init(py, || -> PyResult<Py<PyAny>> { Ok(py.import("numpy")?.getattr("dtype")?.unbind()) })?;
+        class.bind(py).call1((self.inner.dtype().name(),))
+    }
+    /// Number of dimensions.
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.inner.shape().len()
+    }
+    /// Number of elements.
+    #[getter]
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+    /// Size of the elements in bytes.
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.inner.size() * self.inner.dtype().size()
+    }
+    /// Name of the device.
+    #[getter]
+    fn device(&self) -> &'static str {
+        self.inner.device_name()
+    }
+    /// Number of the device in `devices()`.
+    #[getter]
+    fn device_number(&self) -> usize {
+        match self.inner.device() {
+            Device::On(number) => number,
+            _ => 0,
+        }
+    }
+    /// All axes in reverse order: a view.
+    #[getter(T)]
+    fn reversed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        wrap(py, self.inner.reversed())
+    }
+    /// Each matrix transposed: a view.
+    #[getter(mT)]
+    fn transposed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if self.inner.shape().len() < 2 {
+            let text = format!("the array has {} dimensions; mT needs 2", self.inner.shape().len());
+            return Err(to_python(py, &Error::text(Code::NotAMatrix, "mT", text)));
+        }
+        wrap(py, self.inner.transposed())
+    }
+    /// The numbers as a numpy.ndarray in C order. Waits for the device.
+    fn numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fetch(py, &self.inner)
+    }
+    /// A packed copy on the same device.
+    fn copy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.copied(py, false)
+    }
+    /// The complex conjugate; the array itself if it is real.
+    fn conj<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if slf.get().inner.dtype().is_complex() { slf.get().copied(slf.py(), true) } else { Ok(slf.clone().into_any()) }
+    }
+    /// The same elements in C order under another shape; one extent may be -1.
+    #[pyo3(signature = (*shape))]
+    fn reshape<'py>(&self, py: Python<'py>, shape: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let single = (shape.len() == 1).then(|| shape.get_item(0)).transpose()?;
+        let extents: Vec<i64> = match single.as_ref().and_then(|one| one.cast::<PyTuple>().ok()) {
+            Some(inner) => inner.extract::<Vec<i64>>()?,
+            None => shape.extract::<Vec<i64>>()?,
+        };
+        let known: i64 = extents.iter().filter(|extent| **extent >= 0).product();
+        let fill = |extent: i64| match extent {
+            -1 if known > 0 => self.inner.size() / known as usize,
+            0.. => extent as usize,
+            _ => usize::MAX,
+        };
+        let shape: Vec<usize> = extents.iter().map(|extent| fill(*extent)).collect();
+        if extents.iter().filter(|extent| **extent == -1).count() > 1 || shape.contains(&usize::MAX) {
+            return Err(bad("reshape", &format!("shape {extents:?} must be extents, of which one may be -1")));
+        }
+        wrap(py, self.inner.reshaped(&shape).map_err(|error| to_python(py, &error))?)
+    }
+    fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        wrap(key.py(), self.indexed(key)?)
+    }
+    fn __len__(&self) -> PyResult<usize> {
+        self.inner.shape().first().copied().ok_or_else(|| PyTypeError::new_err("len() of an array without dimensions"))
+    }
+    fn __matmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        multiply(slf.as_any(), other, options::default_call())
+    }
+    fn __rmatmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        multiply(other, slf.as_any(), options::default_call())
+    }
+    fn __mul__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.times(other, |x| x)
+    }
+    fn __rmul__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.times(other, |x| x)
+    }
+    fn __truediv__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.times(other, |x| Complex64::new(1.0, 0.0) / x)
+    }
+    fn __neg__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.scaled(py, Complex64::new(-1.0, 0.0))
+    }
+    fn __add__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.combined(other, 1.0)
+    }
+    fn __sub__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.combined(other, -1.0)
+    }
+    /// A norm of each matrix, computed on the device: "fro", 1, inf (largest row sum) or "max". A float, or an array over
+    /// the leading dimensions.
+    #[pyo3(signature = (ord=None))]
+    fn norm<'py>(&self, py: Python<'py>, ord: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let which = match ord {
+            None => Norm::Frobenius,
+            Some(ord) if ord.eq("fro").unwrap_or(false) => Norm::Frobenius,
+            Some(ord) if ord.eq("max").unwrap_or(false) => Norm::Max,
+            Some(ord) if ord.eq(1).unwrap_or(false) => Norm::One,
+            Some(ord) if ord.eq(f64::INFINITY).unwrap_or(false) => Norm::Inf,
+            Some(ord) => return Err(bad("norm", &format!("ord={} must be 'fro', 1, inf or 'max'", ord.repr()?))),
+        };
+        let inner = self.inner.clone();
+        let norms = enter_lapack(py, f64::INFINITY, &[], move || inner.norms(which))?;
+        let norms = norms.map_err(|error| to_python(py, &error))?;
+        if let ([_, _], [norm]) = (self.inner.shape(), &norms[..]) {
+            return Ok(PyFloat::new(py, *norm).into_any());
+        }
+        let leading = &self.inner.shape()[..self.inner.shape().len() - 2];
+        let array = py.import("numpy")?.getattr("array")?.call1((norms,))?;
+        array.call_method1("reshape", (PyTuple::new(py, leading)?,))
+    }
+    /// Refused: a copy to the host in silence is what device arrays are there to avoid.
+    #[pyo3(signature = (*_args, **_keywords))]
+    fn __array__(
+        &self,
+        _args: &Bound<'_, PyTuple>,
+        _keywords: Option<&Bound<'_, pyo3::types::PyDict>>,
+    ) -> PyResult<()> {
+        Err(PyTypeError::new_err(format!("the array lies on {}; use .numpy() to copy it", self.inner.device_name())))
+    }
+    /// NumPy leaves operators with device arrays to this class.
+    #[classattr]
+    fn __array_ufunc__() -> Option<bool> {
+        None
+    }
+    fn __repr__(&self) -> String {
+        let (shape, dtype) = (self.inner.shape(), self.inner.dtype().name());
+        let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        format!("<lapack_py.DeviceArray {} {dtype} on {}>", shape.join(" x "), self.inner.device_name())
+    }
+}
+
+impl PyDeviceArray {
+    fn copied<'py>(&self, py: Python<'py>, conjugate: bool) -> PyResult<Bound<'py, PyAny>> {
+        wrap(py, self.inner.copied(conjugate).map_err(|error| to_python(py, &error))?)
+    }
+
+    fn scaled<'py>(&self, py: Python<'py>, alpha: Complex64) -> PyResult<Bound<'py, PyAny>> {
+        wrap(py, self.inner.scaled(alpha).map_err(|error| to_python(py, &error))?)
+    }
+
+    fn times<'py>(
+        &self,
+        other: &Bound<'py, PyAny>,
+        factor: impl Fn(Complex64) -> Complex64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = other.py();
+        let Some(number) = number(other) else { return Ok(py.NotImplemented().into_bound(py)) };
+        if number.im != 0.0 && !self.inner.dtype().is_complex() {
+            return Err(bad(
+                "scale",
+                "a complex factor needs a complex array: convert it before it goes to the device",
+            ));
+        }
+        self.scaled(py, factor(number))
+    }
+
+    fn combined<'py>(&self, other: &Bound<'py, PyAny>, sign: f64) -> PyResult<Bound<'py, PyAny>> {
+        let py = other.py();
+        let Some(other) = device_array(other) else { return Ok(py.NotImplemented().into_bound(py)) };
+        let sum = self.inner.combined(Complex64::new(1.0, 0.0), &other, Complex64::new(sign, 0.0));
+        wrap(py, sum.map_err(|error| to_python(py, &error))?)
+    }
+
+    /// The view that a key means: integers, slices, `...` and None, alone or in a tuple.
+    fn indexed(&self, key: &Bound<'_, PyAny>) -> PyResult<DeviceArray> {
+        let keys: Vec<Bound<'_, PyAny>> = match key.cast::<PyTuple>() {
+            Ok(tuple) => tuple.iter().collect(),
+            Err(_) => vec![key.clone()],
+        };
+        let is_ellipsis = |key: &Bound<'_, PyAny>| key.is_instance_of::<PyEllipsis>();
+        let used = keys.iter().filter(|key| !key.is_none() && !is_ellipsis(key)).count();
+        let axes = self.inner.shape().len();
+        if used > axes {
+            let text = format!("too many indices: the array has {axes} dimensions, but {used} were indexed");
+            return Err(PyIndexError::new_err(text));
+        }
+        let mut array = self.inner.clone();
+        let mut axis = 0;
+        for key in &keys {
+            if is_ellipsis(key) {
+                axis += axes - used;
+            } else if key.is_none() {
+                array = array.with_axis(axis);
+                axis += 1;
+            } else if let Ok(slice) = key.cast::<PySlice>() {
+                let range = slice.indices(array.shape()[axis] as isize)?;
+                array = array.sliced(axis, range.start.max(0) as usize, range.slicelength as usize, range.step);
+                axis += 1;
+            } else if let Ok(index) = key.extract::<isize>() {
+                let extent = array.shape()[axis] as isize;
+                let place = if index < 0 { index + extent } else { index };
+                if !(0..extent).contains(&place) {
+                    let text = format!("index {index} is out of bounds for axis {axis} with size {extent}");
+                    return Err(PyIndexError::new_err(text));
+                }
+                array = array.sliced(axis, place as usize, 1, 1).without_axis(axis);
+            } else {
+                return Err(PyTypeError::new_err("device arrays are indexed by integers, slices, ... and None only"));
+            }
+        }
+        Ok(array)
+    }
+}
+
+/// A number as a factor.
+fn number(object: &Bound<'_, PyAny>) -> Option<Complex64> {
+    if object.is_instance_of::<PyFloat>() || object.is_instance_of::<PyInt>() {
+        return object.extract::<f64>().ok().map(|re| Complex64::new(re, 0.0));
+    }
+    if let Ok(number) = object.cast::<PyComplex>() {
+        return Some(Complex64::new(number.real(), number.imag()));
+    }
+    // NumPy's numbers; its arrays have a length.
+    let scalar =
+        object.hasattr("dtype").unwrap_or(false) && object.getattr("ndim").is_ok_and(|n| n.eq(0).unwrap_or(false));
+    if !scalar || device_array(object).is_some() {
+        return None;
+    }
+    let complex = object.py().import("builtins").ok()?.getattr("complex").ok()?.call1((object,)).ok()?;
+    let number = complex.cast::<PyComplex>().ok()?;
+    Some(Complex64::new(number.real(), number.imag()))
+}
+
+/// An operand on the device: what is on the host goes there.
+fn operand<'py>(object: &Bound<'py, PyAny>, name: &str, device: Device, dtype: Option<DType>) -> PyResult<DeviceArray> {
+    let py = object.py();
+    let input = match device_array(object) {
+        Some(array) if dtype.is_none_or(|dtype| dtype == array.dtype()) => return Ok(array),
+        Some(array) => Input::new(&fetch(py, &array)?, "matmul", name)?,
+        None => Input::new(object, "matmul", name)?,
+    };
+    let input = match dtype {
+        Some(dtype) => input.cast(dtype)?,
+        None => input,
+    };
+    send(py, &input, device)
+}
+
+/// `a @ b` where at least one is on a device; so is the result.
+pub(crate) fn multiply<'py>(
+    a: &Bound<'py, PyAny>,
+    b: &Bound<'py, PyAny>,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = a.py();
+    let known = [device_array(a), device_array(b)];
+    let device = known.iter().flatten().next().map_or(Device::Auto, DeviceArray::device);
+    let dtype = |object: &Bound<'py, PyAny>, known: &Option<DeviceArray>, name| match known {
+        Some(array) => Ok(array.dtype()),
+        None => Input::new(object, "matmul", name).map(|input| input.dtype()),
+    };
+    let common = common_dtype(dtype(a, &known[0], "x1")?, dtype(b, &known[1], "x2")?);
+    let a = operand(a, "x1", device, Some(common))?;
+    let b = operand(b, "x2", device, Some(common))?;
+    let (a_axes, b_axes) = (a.shape().len(), b.shape().len());
+    matmul_shapes(py, a_axes, b_axes)?;
+    let a_matrix = if a_axes == 1 { a.with_axis(0) } else { a };
+    let b_matrix = if b_axes == 1 { b.with_axis(1) } else { b };
+    let work = move || matmul_on_device(&a_matrix, &b_matrix, call);
+    // A call that is timed waits for the kernel.
+    let flops = if call.timed { f64::INFINITY } else { 1e6 };
+    let outcome = enter_lapack(py, flops, &[], work)?;
+    let (mut product, report) = outcome.map_err(|error| to_python(py, &error))?;
+    if a_axes == 1 {
+        product = product.without_axis(product.shape().len() - 2);
+    }
+    if b_axes == 1 {
+        product = product.without_axis(product.shape().len() - 1);
+    }
+    warn_of(py, &report)?;
+    let product = wrap(py, product)?;
+    if !call.timed {
+        return Ok(product);
+    }
+    Ok((product, Report::new(report)).into_pyobject(py)?.into_any())
+}
+
+/// The results of an operation on arrays that came from a device, brought back there.
+#[cold]
+pub(crate) fn results_to_device<'py>(result: Bound<'py, PyAny>, like: &DeviceArray) -> PyResult<Bound<'py, PyAny>> {
+    static BRING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = result.py();
+    let Device::On(number) = like.device() else { return Ok(result) };
+    helper(py, &BRING, "lapack_py._device", "results_to_device")?.call1((result, number))
+}
+
+/// A matrix view of one number.
+pub(crate) fn one_number<T: Scalar>(data: *const T) -> BatchView<'static, T> {
+    // SAFETY: one element, which the caller keeps alive.
+    unsafe { MatrixView::from_raw(data, 1, 1, 1, 1) }.into()
+}
