@@ -3,7 +3,7 @@
 
 use lapack_ai_core::{Complex64, DType};
 use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm};
-use lapack_ai_opencl::{Arg, Candidate, Gpu, Settings, Source, Trace, candidates};
+use lapack_ai_opencl::{Arg, Candidate, Gpu, Settings, Source, candidates, never};
 use std::time::Instant;
 
 static EMPTY: Source = Source { name: "empty", parts: &["kernel void empty(global int *x) { }\n"] };
@@ -24,25 +24,16 @@ fn seconds(work: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// GB/s as the caller sees them, and as the device timed the bus.
+/// GB/s as the caller sees them, and without the host's copies: what the bus does from and to pinned memory.
 fn transfers(gpu: &Gpu, bytes: usize) -> [f64; 4] {
     let block = gpu.alloc(bytes).expect("memory for a transfer");
     let mut host: Vec<u8> = (0..bytes).map(|i| (i * 31 >> 3) as u8).collect();
-    let mut bus = [Vec::new(), Vec::new()];
-    let mut timed = |down: bool| {
-        let trace = Trace::default();
-        let time = seconds(|| {
-            trace
-                .enter(|| if down { gpu.read(&block, 0, &mut host) } else { gpu.write(&block, 0, &host) })
-                .expect("a transfer")
-        });
-        bus[usize::from(down)].push(trace.spans()[0].seconds);
-        time
-    };
-    let up = repeated(9, || timed(false));
-    let down = repeated(9, || timed(true));
+    let up = repeated(9, || seconds(|| gpu.write(&block, 0, &host).expect("a transfer")));
+    let down = repeated(9, || seconds(|| gpu.read(&block, 0, &mut host).expect("a transfer")));
+    let pinned_up = repeated(9, || seconds(|| gpu.upload(&block, 0, bytes, &|_, _| (), &never).expect("a transfer")));
+    let pinned_down = repeated(9, || seconds(|| gpu.download(&block, 0, bytes, &|_, _| (), &never).expect("a transfer")));
     let rate = |time: f64| bytes as f64 / time / 1e9;
-    [rate(up), rate(down), rate(median(bus[0].clone())), rate(median(bus[1].clone()))]
+    [rate(up), rate(down), rate(pinned_up), rate(pinned_down)]
 }
 
 /// Microseconds: an allocation that the pool serves, one that the driver serves (a block of `bytes`).
@@ -112,10 +103,10 @@ fn main() {
     let transfers: Vec<String> = sizes
         .iter()
         .map(|&bytes| {
-            let [up, down, bus_up, bus_down] = transfers(&gpu, bytes);
+            let [up, down, pinned_up, pinned_down] = transfers(&gpu, bytes);
             format!(
                 "{{\"bytes\": {bytes}, \"upload_gb_s\": {up:.3}, \"download_gb_s\": {down:.3}, \
-                 \"bus_upload_gb_s\": {bus_up:.3}, \"bus_download_gb_s\": {bus_down:.3}}}"
+                 \"pinned_upload_gb_s\": {pinned_up:.3}, \"pinned_download_gb_s\": {pinned_down:.3}}}"
             )
         })
         .collect();
