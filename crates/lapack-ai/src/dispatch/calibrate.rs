@@ -5,14 +5,16 @@
 //! (see `model::Table`). Points are powers of a few, and the sides at which LAPACK changes its algorithm. A batch is an
 //! axis of its own, since a CPU spreads a batch over its threads but a small matrix not.
 //!
-//! A short call is measured up to seven times and counts with the median, after one call that warms caches and compiles
-//! kernels; a long one, of which the budget holds few, is measured once or twice and counts with the faster.
+//! A short call is measured three to seven times and counts with the lower quartile, after one call that warms caches and
+//! compiles kernels; a long one, of which the budget holds few, once or twice and with the faster. Other programs can
+//! only make a call slower, and often for longer than the few calls of one point; so what is left of the budget goes to
+//! a second visit of the points, first of those that are slow beside their neighbours, and the faster visit counts.
 
 mod runner;
 
 pub use runner::Runner;
 
-use super::model::{Case, Direction, Form, Model, OpKind};
+use super::model::{Case, Direction, Form, Model, OpKind, neighbours};
 use crate::report::Engine;
 use lapack_ai_core::DType;
 use std::time::{Duration, Instant};
@@ -22,8 +24,10 @@ const LONG: f64 = 20e-3;
 /// Seconds of calls that make one point's time certain enough.
 const ENOUGH: f64 = 1e-3;
 const MOST_SAMPLES: usize = 7;
-/// Part of the budget that single matrices may take; the rest is for batches.
-const SINGLES: f64 = 0.65;
+/// Part of the budget that single matrices may take at the first visit.
+const SINGLES: f64 = 0.45;
+/// Part of the budget for the first visit of all points.
+const FIRST_VISIT: f64 = 0.7;
 /// Part of the budget that one point may take: a single matrix, a batch.
 const SHARES: [f64; 2] = [0.3, 0.03];
 
@@ -121,23 +125,30 @@ fn table(
     let is_batch = |point: usize| cases[point].batch > 1;
     order.sort_by(|a, b| is_batch(*a).cmp(&is_batch(*b)).then(plain[*a].total_cmp(&plain[*b])));
     let begin = Instant::now();
-    let mut ratios = vec![None; cases.len()];
+    let budget = plan.budget.as_secs_f64();
+    // Seconds that a point may take if all must end at `part` of the budget.
+    let share = |point: usize, part: f64| {
+        let left = part * budget - begin.elapsed().as_secs_f64();
+        (SHARES[usize::from(is_batch(point))] * budget).min(left)
+    };
+    let mut visit = |point: usize, share: f64| {
+        let mut once = || measure(&cases[point], engine).map(|measured| measured.total - measured.transfer);
+        typical(&mut once, share).map(|seconds| seconds / plain[point])
+    };
+    let mut ratios: Vec<Option<f64>> = vec![None; cases.len()];
     // How far plain rates are off where the last points lay: what the next one will take.
     let mut off = 1.0;
     for point in order {
-        let case = &cases[point];
-        let budget = plan.budget.as_secs_f64();
-        let part = if is_batch(point) { 1.0 } else { SINGLES };
-        let left = part * budget - begin.elapsed().as_secs_f64();
-        let share = (SHARES[usize::from(is_batch(point))] * budget).min(left);
-        if off * plain[point] > share {
-            continue;
+        let share = share(point, if is_batch(point) { FIRST_VISIT } else { SINGLES });
+        if off * plain[point] < share {
+            ratios[point] = visit(point, share);
+            off = ratios[point].unwrap_or(off);
         }
-        let mut once = || measure(case, engine).map(|measured| measured.total - measured.transfer);
-        if let Some(seconds) = typical(&mut once, share) {
-            let ratio = seconds / plain[point];
-            ratios[point] = Some(ratio);
-            off = ratio;
+    }
+    for (point, former) in most_doubtful_first(&axes, &ratios) {
+        let share = share(point, 1.0);
+        if 2.0 * former * plain[point] < share {
+            ratios[point] = visit(point, share).map_or(Some(former), |ratio| Some(ratio.min(former)));
         }
     }
     let count = ratios.iter().flatten().count();
@@ -145,7 +156,19 @@ fn table(
     count
 }
 
-/// The median of a few, within `budget` seconds as far as that goes; `None` if a call cannot be made.
+/// The measured points and their ratios, those first that exceed their neighbours' mean most.
+fn most_doubtful_first(axes: &[Vec<f64>], ratios: &[Option<f64>]) -> Vec<(usize, f64)> {
+    let doubt = |point: usize, ratio: f64| {
+        let near: Vec<f64> = neighbours(axes, point).filter_map(|near| ratios[near]).map(f64::ln).collect();
+        ratio.ln() - near.iter().sum::<f64>() / near.len().max(1) as f64
+    };
+    let measured = ratios.iter().enumerate().filter_map(|(point, ratio)| Some((point, (*ratio)?)));
+    let mut all: Vec<(f64, usize, f64)> = measured.map(|(point, ratio)| (doubt(point, ratio), point, ratio)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().map(|(_, point, ratio)| (point, ratio)).collect()
+}
+
+/// The lower quartile of a few, within `budget` seconds as far as that goes; `None` if a call cannot be made.
 fn typical(once: &mut dyn FnMut() -> Option<f64>, budget: f64) -> Option<f64> {
     let mut first = once()?;
     if first < LONG {
@@ -160,7 +183,7 @@ fn typical(once: &mut dyn FnMut() -> Option<f64>, budget: f64) -> Option<f64> {
         sum += next;
     }
     samples.sort_by(f64::total_cmp);
-    Some(samples[(samples.len() - 1) / 2])
+    Some(samples[(samples.len() - 1) / 4])
 }
 
 /// The logarithms of the grid's sizes: one axis for each coordinate in use, the batch last.
