@@ -225,3 +225,124 @@ fn points(axes: &[Vec<f64>], op: OpKind, dtype: DType) -> Vec<Case> {
     };
     (0..total).map(at).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::model::{Rates, Source};
+    use DType::Float64;
+
+    fn model() -> Model {
+        Model::new(Rates::cpu(2), Some((Rates::gpu(3e13, 6e13, 4e12), &[OpKind::Matmul])))
+    }
+
+    fn plan(engine: Engine, op: OpKind) -> Plan {
+        Plan { dtypes: vec![Float64], ..Plan::new(engine, &[op]) }
+    }
+
+    /// A machine that is far from plain rates, and not by a constant.
+    fn machine(case: &Case) -> f64 {
+        5e-6 + case.batch as f64 * (case.flops_each().powf(0.9) * 3e-10 + 1e-6)
+    }
+
+    #[test]
+    fn a_machine_unlike_the_plain_rates_is_predicted_between_and_beyond_the_grid() {
+        for (engine, op) in [(Engine::Cpu, OpKind::Qr), (Engine::Cpu, OpKind::Eigh), (Engine::OpenCl, OpKind::Matmul)] {
+            let mut model = model();
+            // It "takes" nothing to measure, so that no budget ends.
+            let mut measure = |case: &Case, _| Some(Measured { total: machine(case) + 1.0, transfer: 1.0 });
+            let points = calibrate(&mut model, &plan(engine, op), &mut measure, &mut |_, _| {});
+            assert!(points > 20, "{points}");
+            assert_eq!(model.source(engine, op, Float64), Source::Measured);
+            for (n, batch) in [(20, 1), (90, 1), (700, 1), (90, 30), (11, 300)] {
+                let case = Case::matrix(op, Float64, n + n / 3, n).batched(batch);
+                let case = if op == OpKind::Matmul { Case { k: n, ..case } } else { case };
+                let case = if op == OpKind::Eigh { Case { m: n, ..case } } else { case };
+                let error = model.seconds(engine, &case).unwrap() / machine(&case) - 1.0;
+                assert!(error.abs() < 0.1, "{case:?}: {error:+.3}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_budget_ends_the_measuring_and_the_rest_is_extrapolated() {
+        let mut model = model();
+        let budget = Duration::from_millis(60);
+        let mut largest = 0;
+        let mut measure = |case: &Case, _| {
+            largest = largest.max(case.n);
+            let total = case.flops_each() * 1e-9;
+            std::thread::sleep(Duration::from_secs_f64(total));
+            Some(Measured { total, transfer: 0.0 })
+        };
+        let start = Instant::now();
+        calibrate(&mut model, &Plan { budget, ..plan(Engine::Cpu, OpKind::Cholesky) }, &mut measure, &mut |_, _| {});
+        assert!(start.elapsed() < 4 * budget, "{:?}", start.elapsed());
+        assert!(largest < 1024, "{largest}");
+        let case = Case::matrix(OpKind::Cholesky, Float64, 2000, 2000);
+        let error = model.seconds(Engine::Cpu, &case).unwrap() / (case.flops_each() * 1e-9);
+        assert!((0.3..3.0).contains(&error), "{error}");
+    }
+
+    #[test]
+    fn an_engine_that_cannot_compute_an_operation_leaves_it_unmeasured() {
+        let mut model = model();
+        let none = calibrate(&mut model, &plan(Engine::Cpu, OpKind::Svd), &mut |_, _| None, &mut |_, _| {});
+        let mut never = |_: &Case, _| -> Option<Measured> { panic!("there is no kernel") };
+        let without = calibrate(&mut model, &plan(Engine::OpenCl, OpKind::Svd), &mut never, &mut |_, _| {});
+        assert_eq!((none, without), (0, 0));
+        assert_eq!(model.source(Engine::Cpu, OpKind::Svd, Float64), Source::Prior);
+    }
+
+    #[test]
+    fn a_disturbance_at_the_first_visit_of_a_point_is_mended_by_the_second() {
+        let mut model = model();
+        let mut calls = 0;
+        let mut measure = |case: &Case, _| {
+            // All calls of the first visit: one to warm up and three that count.
+            let hit = case.n == 64 && case.batch == 1 && calls < 4;
+            calls += i32::from(hit);
+            Some(Measured { total: machine(case) * if hit { 10.0 } else { 1.0 }, transfer: 0.0 })
+        };
+        calibrate(&mut model, &plan(Engine::Cpu, OpKind::Inv), &mut measure, &mut |_, _| {});
+        let case = Case::matrix(OpKind::Inv, Float64, 64, 64);
+        let ratio = model.seconds(Engine::Cpu, &case).unwrap() / machine(&case);
+        assert!(calls == 4, "{calls}");
+        assert!((ratio - 1.0).abs() < 0.01, "{ratio}");
+    }
+
+    #[test]
+    fn the_first_call_warms_up_and_one_slow_call_of_a_few_does_not_count() {
+        let mut times = [9.0, 1e-4, 5e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4].into_iter();
+        assert_eq!(typical(&mut || times.next(), 1.0), Some(9.0), "a long call is not made twice to warm up");
+        let mut times = [1e-2, 1e-4, 5e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4].into_iter();
+        assert_eq!(typical(&mut || times.next(), 1.0), Some(1e-4));
+        assert_eq!(typical(&mut || None, 1.0), None);
+    }
+
+    #[test]
+    fn progress_runs_from_zero_to_one_and_names_what_is_measured() {
+        let mut seen = Vec::new();
+        let plan = Plan { dtypes: vec![Float64], ..Plan::new(Engine::Cpu, &[OpKind::Inv, OpKind::Det]) };
+        let mut measure = |case: &Case, _| Some(Measured { total: machine(case), transfer: 0.0 });
+        calibrate(&mut model(), &plan, &mut measure, &mut |done, text| seen.push((done, text.to_string())));
+        let expected = [(0.0, "inv float64"), (0.5, "det float64"), (1.0, "done")];
+        assert_eq!(seen, expected.map(|(done, text)| (done, text.to_string())));
+    }
+
+    #[test]
+    fn transfers_are_measured_in_both_directions() {
+        let mut model = model();
+        let rate = |direction| if direction == Direction::Upload { 2e9 } else { 5e9 };
+        let points =
+            calibrate_transfers(&mut model, &mut |direction, bytes| Some(1e-5 + bytes as f64 / rate(direction)));
+        assert_eq!(points, 14);
+        for direction in [Direction::Upload, Direction::Download] {
+            for bytes in [10_000, 3_000_000, 1 << 30] {
+                let error = model.transfer_seconds(direction, bytes) / (1e-5 + bytes as f64 / rate(direction)) - 1.0;
+                assert!(error.abs() < 0.1, "{direction:?} {bytes}: {error:+.3}");
+            }
+        }
+        assert_eq!(calibrate_transfers(&mut model, &mut |_, _| None), 0);
+    }
+}
