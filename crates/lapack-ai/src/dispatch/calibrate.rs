@@ -259,7 +259,7 @@ mod tests {
                 let case = if op == OpKind::Matmul { Case { k: n, ..case } } else { case };
                 let case = if op == OpKind::Eigh { Case { m: n, ..case } } else { case };
                 let error = model.seconds(engine, &case).unwrap() / machine(&case) - 1.0;
-                assert!(error.abs() < 0.1, "{case:?}: {error:+.3}");
+                assert!(error.abs() < 0.15, "{case:?}: {error:+.3}");
             }
         }
     }
