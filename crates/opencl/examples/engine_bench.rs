@@ -31,7 +31,8 @@ fn transfers(gpu: &Gpu, bytes: usize) -> [f64; 4] {
     let up = repeated(9, || seconds(|| gpu.write(&block, 0, &host).expect("a transfer")));
     let down = repeated(9, || seconds(|| gpu.read(&block, 0, &mut host).expect("a transfer")));
     let pinned_up = repeated(9, || seconds(|| gpu.upload(&block, 0, bytes, &|_, _| (), &never).expect("a transfer")));
-    let pinned_down = repeated(9, || seconds(|| gpu.download(&block, 0, bytes, &|_, _| (), &never).expect("a transfer")));
+    let pinned_down =
+        repeated(9, || seconds(|| gpu.download(&block, 0, bytes, &|_, _| (), &never).expect("a transfer")));
     let rate = |time: f64| bytes as f64 / time / 1e9;
     [rate(up), rate(down), rate(pinned_up), rate(pinned_down)]
 }
