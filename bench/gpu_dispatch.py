@@ -4,7 +4,9 @@
 
 In an empty cache directory the engines are calibrated; then random (operation, shape, type) are predicted and measured:
 products on both engines, other operations, which have no GPU kernels yet, on the CPU. A measured time is the median of
-repeated calls. For each case the file has what was predicted before anything of its kind was measured in this process.
+repeated calls, each engine measured on its own: the threads of a BLAS go on spinning for an eighth of a second after a
+call, and whoever shares the cores with them meanwhile is measured with them. For each case the file has what was
+predicted before anything of its kind was measured in this process.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ def matrix(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.n
 
 
 def timed(call, budget: float = 1.0) -> float:
-    """Median seconds of up to 7 calls within the budget, after one that warms up."""
+    """Median seconds of up to 7 calls within the budget, after one that warms up, when other threads sleep."""
+    time.sleep(0.15)
     call()
     times: list[float] = []
     begin = time.perf_counter()
