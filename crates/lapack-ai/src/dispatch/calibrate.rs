@@ -279,7 +279,7 @@ mod tests {
                     .predict(&case, Moves::all(&case))
                     .gpu_total()
                     .map_or(0.0, |whole| whole / (machine(&case) + moving) - 1.0);
-                assert!(whole.abs() < 0.15, "{case:?}: {whole:+.3} of the whole call");
+                assert!(whole.abs() < 0.25, "{case:?}: {whole:+.3} of the whole call");
             }
         }
     }
