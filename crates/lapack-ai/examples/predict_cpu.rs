@@ -4,7 +4,7 @@
 //! `cargo run --release -p lapack-ai --example predict_cpu [cases]`. A time counts with the fastest of three calls.
 
 use lapack_ai::dispatch::calibrate::{Plan, Runner, calibrate};
-use lapack_ai::dispatch::model::{Case, Model, OpKind, Rates};
+use lapack_ai::dispatch::model::{Case, Model, Moves, OpKind, Rates};
 use lapack_ai::{DType, Engine, num_threads};
 use std::time::Instant;
 
@@ -73,9 +73,6 @@ fn main() -> lapack_ai::Result<()> {
             let times = (0..3).filter_map(|_| runner.run(&case, Engine::Cpu));
             let Some(measured) = times.map(|measured| measured.total).min_by(f64::total_cmp) else { continue };
             let error = (predicted / measured - 1.0).abs();
-            if error > 0.5 && std::env::var_os("LIST").is_some() {
-                println!("  {case:?}: {predicted:.2e} predicted, {measured:.2e} measured");
-            }
             errors.push(error);
             prior.push((plain.seconds(Engine::Cpu, &case).unwrap_or(f64::INFINITY) / measured - 1.0).abs());
         }
@@ -86,7 +83,20 @@ fn main() -> lapack_ai::Result<()> {
         println!("{name:<20} {points:>6}  {seconds:>10.2} s  {median:>13.1} % {most:>5.0} %  {plain:>12.0} %");
     }
     println!("{:<20} {:>36.1} % {:>5.0} %", "all", 100.0 * at(&mut all, 0.5), 100.0 * at(&mut all, 0.9));
+    let case = Case::matmul(DType::Float64, 100, 200, 300);
+    let seconds = model.seconds(Engine::Cpu, &case).unwrap_or(1.0);
+    let choose = nanoseconds(|| std::hint::black_box(model.choose(std::hint::black_box(&case), Moves::all(&case))));
+    let learn = nanoseconds(|| model.learn(std::hint::black_box(&case), Engine::Cpu, seconds, 0.0));
+    println!("choosing takes {choose:.0} ns, learning {learn:.0} ns");
     Ok(())
+}
+
+/// Time of one call.
+fn nanoseconds<R>(mut call: impl FnMut() -> R) -> f64 {
+    const CALLS: u32 = 100_000;
+    let start = Instant::now();
+    (0..CALLS).for_each(|_| drop(std::hint::black_box(call())));
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
 }
 
 /// The quantile `part` of `values`.

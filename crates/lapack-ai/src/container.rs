@@ -52,7 +52,7 @@ const V1: Files =
 impl Container {
     /// This process's.
     pub fn of_this_process() -> Self {
-        Self::below(Path::new("/"), |name| std::env::var_os(name))
+        Self::below(Path::new("/"), std::env::var_os)
     }
 
     /// The one described by the files below `root` and by the environment, read through `variable`.

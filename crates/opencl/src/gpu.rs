@@ -4,11 +4,15 @@
 //! kernels and with each other; they return when the data has arrived (`staging.rs`). All waiting goes through
 //! [`Shared::wait`], which gives up after a time and then takes the device for lost: a hung kernel costs its caller that
 //! time once, never the process.
+//!
+//! One thread at a time is in the driver for a device ([`Shared::api`]). Drivers allow more, but NVIDIA's then leaves a thread
+//! of its own spinning for 0.2 s, and on a machine whose other cores wait for each other in a threaded BLAS every call of
+//! that BLAS takes several ticks of the scheduler longer.
 
 use crate::discovery::{Candidate, DeviceId, DeviceInfo};
 use crate::fault::{Fault, FaultKind, check, injected};
-use crate::handle::{Handle, RawBuffer, RawContext, RawEvent, RawQueue, abandon, enter_process};
-use crate::pool::{Block, Pool, PoolStats};
+use crate::handle::{Handle, RawBuffer, RawContext, RawEvent, RawKernel, RawQueue, abandon, enter_process};
+use crate::pool::{Block, Pool, PoolStats, lock};
 use crate::program::{ProgramStats, Programs, Source};
 use crate::staging::Staging;
 use crate::trace;
@@ -24,8 +28,8 @@ use opencl3::kernel::set_kernel_arg;
 use std::ffi::c_void;
 use std::path::PathBuf;
 use std::ptr::{null, null_mut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -93,12 +97,15 @@ pub(crate) struct Shared {
     pub(crate) programs: Programs,
     pub(crate) pool: Pool,
     pub(crate) staging: Staging,
-    pub(crate) compute: Handle<RawQueue>,
+    /// Kernels that are not timed, and those that are; together they are one in-order queue.
+    compute: [Handle<RawQueue>; 2],
     pub(crate) uploads: Handle<RawQueue>,
     pub(crate) downloads: Handle<RawQueue>,
     pub(crate) context: Handle<RawContext>,
     pub(crate) threads: usize,
     held_by_host: bool,
+    /// Which queue the last kernel went to, and its event; held while a thread is in the driver.
+    api: Mutex<Option<(bool, Arc<Event>)>>,
     timeout: Duration,
     lost: AtomicBool,
 }
@@ -140,12 +147,14 @@ impl Gpu {
         let Candidate { info, id } = candidate.clone();
         let raw = create_context(&[id.0], null(), None, null_mut());
         let context = Handle::new(RawContext(check("clCreateContext", raw)?));
-        let queue = || {
+        let queue = |properties| {
             // SAFETY: context and device belong together.
-            let raw = unsafe { create_command_queue(context.get().0, id.0, CL_QUEUE_PROFILING_ENABLE) };
+            let raw = unsafe { create_command_queue(context.get().0, id.0, properties) };
             Ok::<_, Fault>(Handle::new(RawQueue(check("clCreateCommandQueue", raw)?)))
         };
-        let (compute, uploads, downloads) = (queue()?, queue()?, queue()?);
+        // A queue that times its commands takes twice as long to take one: kernels that nobody times have their own.
+        let compute = [queue(0)?, queue(CL_QUEUE_PROFILING_ENABLE)?];
+        let (uploads, downloads) = (queue(CL_QUEUE_PROFILING_ENABLE)?, queue(CL_QUEUE_PROFILING_ENABLE)?);
         let (limit, held_by_host) = settings.memory_limit(&info);
         let staging = settings.staging.min(settings.host_limit.map_or(usize::MAX, |limit| limit as usize / 16));
         let identity = format!(
@@ -168,6 +177,7 @@ impl Gpu {
             context,
             threads: settings.threads.max(1),
             held_by_host,
+            api: Mutex::new(None),
             timeout: settings.timeout,
             lost: AtomicBool::new(false),
         };
@@ -251,6 +261,7 @@ impl Gpu {
         shared.usable()?;
         let program = shared.programs.get(shared, source, options)?;
         let object = program.kernel(kernel)?;
+        let api = shared.api();
         for (index, arg) in args.iter().enumerate() {
             let result = shared.set_arg(object.get().0, index as u32, arg);
             result.map_err(|code| {
@@ -259,22 +270,7 @@ impl Gpu {
                 fault
             })?;
         }
-        // SAFETY: arguments are set; the kernels' contracts say which elements they touch, and their callers check these
-        // against the blocks.
-        let raw = unsafe {
-            enqueue_nd_range_kernel(
-                shared.compute.get().0,
-                object.get().0,
-                3,
-                null(),
-                global.as_ptr(),
-                local.as_ptr(),
-                0,
-                null(),
-            )
-        };
-        let event = Arc::new(Event::new(shared.noted(check("clEnqueueNDRangeKernel", raw))?));
-        shared.noted(check("clFlush", flush(shared.compute.get().0)))?;
+        let event = shared.enqueue_kernel(api, &object, global, local)?;
         program.give_back(kernel, object);
         for arg in args {
             if let Arg::Block(block) = arg {
@@ -290,7 +286,11 @@ impl Gpu {
         let Some(event) = block.last() else { return true };
         let started = Instant::now();
         loop {
-            if event.status().is_ok_and(|status| status <= 0) || self.is_lost() {
+            let status = {
+                let _api = self.shared.api();
+                event.status()
+            };
+            if status.is_ok_and(|status| status <= 0) || self.is_lost() {
                 return true;
             }
             if started.elapsed() >= patience {
@@ -352,6 +352,35 @@ impl Shared {
         result
     }
 
+    /// Leave to be in the driver.
+    pub(crate) fn api(&self) -> MutexGuard<'_, Option<(bool, Arc<Event>)>> {
+        lock(&self.api)
+    }
+
+    /// Enqueues a kernel behind the last one, on the timed queue if this thread takes a trace.
+    fn enqueue_kernel(
+        &self,
+        mut last: MutexGuard<'_, Option<(bool, Arc<Event>)>>,
+        kernel: &Handle<RawKernel>,
+        global: [usize; 3],
+        local: [usize; 3],
+    ) -> Result<Arc<Event>, Fault> {
+        let timed = trace::is_taken();
+        let queue = self.compute[usize::from(timed)].get().0;
+        // Only a kernel in the other queue must be waited for.
+        let before = last.as_ref().filter(|(last, _)| *last != timed).map(|(_, event)| event.raw());
+        let (count, list) = before.as_ref().map_or((0, null()), |event| (1, std::ptr::from_ref(event)));
+        // SAFETY: arguments are set; the kernels' contracts say which elements they touch, and their callers check these
+        // against the blocks.
+        let raw = unsafe {
+            enqueue_nd_range_kernel(queue, kernel.get().0, 3, null(), global.as_ptr(), local.as_ptr(), count, list)
+        };
+        let event = Arc::new(Event::new(self.noted(check("clEnqueueNDRangeKernel", raw))?));
+        self.noted(check("clFlush", flush(queue)))?;
+        *last = Some((timed, event.clone()));
+        Ok(event)
+    }
+
     fn set_arg(&self, kernel: opencl3::types::cl_kernel, index: u32, arg: &Arg<'_>) -> Result<(), i32> {
         let set = |size: usize, value: *const c_void| {
             // SAFETY: `value` points to `size` bytes, or is null for local memory.
@@ -372,11 +401,14 @@ impl Shared {
     /// Writes to a new buffer, so that the driver allocates it now.
     pub(crate) fn touch(&self, buffer: RawBuffer) -> Result<Arc<Event>, Fault> {
         let zero = 0_u32;
-        let queue = self.compute.get().0;
+        let mut last = self.api();
+        let timed = last.as_ref().is_some_and(|(timed, _)| *timed);
+        let queue = self.compute[usize::from(timed)].get().0;
         // SAFETY: buffers have at least 4 bytes.
         let raw = unsafe { enqueue_fill_buffer(queue, buffer.0, (&raw const zero).cast(), 4, 0, 4, 0, null()) };
         let event = Arc::new(Event::new(check("clEnqueueFillBuffer", raw)?));
         check("clFlush", flush(queue))?;
+        *last = Some((timed, event.clone()));
         Ok(event)
     }
 
@@ -397,7 +429,11 @@ impl Shared {
         }
         let started = Instant::now();
         loop {
-            match check("clGetEventInfo", event.status())? {
+            let status = {
+                let _api = self.api();
+                event.status()
+            };
+            match check("clGetEventInfo", status)? {
                 0 => return Ok(()),
                 failed if failed < 0 => return Err(Fault::from_code("a command on the device", failed)),
                 _ => {}

@@ -20,8 +20,10 @@ use std::time::Duration;
 
 /// Largest chunk in bytes: long enough that the bus's latency does not count.
 const CHUNK: usize = 4 << 20;
-/// Smallest piece of a transfer that several threads share, in bytes.
+/// Smallest piece of a transfer, in bytes: the bus takes one while the host copies the next.
 const PIECE: usize = 256 << 10;
+/// Bytes for which it pays to start another thread.
+const WORTH_A_THREAD: usize = 4 << 20;
 /// Chunks of each thread: one on the bus, one at the host.
 const DEPTH: usize = 2;
 
@@ -177,6 +179,7 @@ impl Gpu {
                     return Err(cancelled());
                 }
                 fill(start, pair[slot].bytes(size));
+                let api = self.shared.api();
                 // SAFETY: the pinned bytes are not touched until the event has been waited for.
                 let raw = unsafe {
                     let (block, address) = (block.raw().0, pair[slot].address.cast());
@@ -184,6 +187,7 @@ impl Gpu {
                 };
                 let event = Arc::new(Event::new(self.shared.noted(check("clEnqueueWriteBuffer", raw))?));
                 check("clFlush", flush(queue.0))?;
+                drop(api);
                 lock(events).push(event.clone());
                 pending[slot] = Some(event);
             }
@@ -224,6 +228,7 @@ impl Gpu {
                 if interrupt() {
                     return Err(cancelled());
                 }
+                let api = self.shared.api();
                 // SAFETY: the pinned bytes are not touched until the event has been waited for.
                 let raw = unsafe {
                     let (block, address) = (block.raw().0, pair[slot].address.cast());
@@ -231,6 +236,7 @@ impl Gpu {
                 };
                 let event = Arc::new(Event::new(self.shared.noted(check("clEnqueueReadBuffer", raw))?));
                 check("clFlush", flush(queue.0))?;
+                drop(api);
                 lock(events).push(event.clone());
                 pending[slot] = Some((event, start, size));
             }
@@ -246,15 +252,17 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::upload`].
     pub fn read(&self, block: &Block, offset: usize, target: &mut [u8]) -> Result<(), Fault> {
-        let len = target.len();
-        let target = Mutex::new(target);
-        self.download(
-            block,
-            offset,
-            len,
-            &|start, bytes| lock(&target)[start..start + bytes.len()].copy_from_slice(bytes),
-            &never,
-        )
+        /// The start of the slice, for several threads.
+        struct Start(*mut u8);
+        // SAFETY: pieces do not overlap, so no byte is written by two threads; the slice is borrowed for the call.
+        unsafe impl Sync for Start {}
+        let (start, len) = (Start(target.as_mut_ptr()), target.len());
+        let start = &start;
+        let drain = |begin: usize, bytes: &[u8]| {
+            // SAFETY: a piece lies inside `0..len`, and the slice has that length.
+            unsafe { start.0.add(begin).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        };
+        self.download(block, offset, len, &drain, &never)
     }
 
     /// Writes a slice.
@@ -288,7 +296,7 @@ impl Gpu {
         }
         self.wait_for(block)?;
         let staging = &shared.staging;
-        let wanted = (len / (2 * PIECE)).clamp(1, shared.threads);
+        let wanted = (len / WORTH_A_THREAD).clamp(1, shared.threads);
         let mut pairs = shared.noted(staging.take(shared, wanted))?;
         let pieces = Pieces::new(len, staging.chunk, pairs.len());
         let events = Mutex::new(Vec::new());

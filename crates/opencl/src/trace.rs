@@ -71,6 +71,11 @@ impl Trace {
     }
 }
 
+/// Whether this thread takes a trace.
+pub(crate) fn is_taken() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
 /// Writes a command to this thread's trace, if there is one.
 pub(crate) fn note(name: &'static str, events: impl FnOnce() -> Vec<Arc<Event>>, bytes: usize) {
     CURRENT.with_borrow(|trace| {

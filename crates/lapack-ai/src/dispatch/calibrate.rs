@@ -5,14 +5,16 @@
 //! (see `model::Table`). Points are powers of a few, and the sides at which LAPACK changes its algorithm. A batch is an
 //! axis of its own, since a CPU spreads a batch over its threads but a small matrix not.
 //!
-//! A short call is measured up to seven times and counts with the median, after one call that warms caches and compiles
-//! kernels; a long one, of which the budget holds few, is measured once or twice and counts with the faster.
+//! A short call is measured three to seven times and counts with the lower quartile, after one call that warms caches and
+//! compiles kernels; a long one, of which the budget holds few, once or twice and with the faster. Other programs can
+//! only make a call slower, and often for longer than the few calls of one point; so what is left of the budget goes to
+//! a second visit of the points, first of those that are slow beside their neighbours, and the faster visit counts.
 
 mod runner;
 
 pub use runner::Runner;
 
-use super::model::{Case, Direction, Form, Model, OpKind};
+use super::model::{Case, Direction, Form, Model, OpKind, neighbours};
 use crate::report::Engine;
 use lapack_ai_core::DType;
 use std::time::{Duration, Instant};
@@ -22,8 +24,10 @@ const LONG: f64 = 20e-3;
 /// Seconds of calls that make one point's time certain enough.
 const ENOUGH: f64 = 1e-3;
 const MOST_SAMPLES: usize = 7;
-/// Part of the budget that single matrices may take; the rest is for batches.
-const SINGLES: f64 = 0.65;
+/// Part of the budget that single matrices may take at the first visit.
+const SINGLES: f64 = 0.45;
+/// Part of the budget for the first visit of all points.
+const FIRST_VISIT: f64 = 0.7;
 /// Part of the budget that one point may take: a single matrix, a batch.
 const SHARES: [f64; 2] = [0.3, 0.03];
 
@@ -121,23 +125,30 @@ fn table(
     let is_batch = |point: usize| cases[point].batch > 1;
     order.sort_by(|a, b| is_batch(*a).cmp(&is_batch(*b)).then(plain[*a].total_cmp(&plain[*b])));
     let begin = Instant::now();
-    let mut ratios = vec![None; cases.len()];
+    let budget = plan.budget.as_secs_f64();
+    // Seconds that a point may take if all must end at `part` of the budget.
+    let share = |point: usize, part: f64| {
+        let left = part * budget - begin.elapsed().as_secs_f64();
+        (SHARES[usize::from(is_batch(point))] * budget).min(left)
+    };
+    let mut visit = |point: usize, share: f64| {
+        let mut once = || measure(&cases[point], engine).map(|measured| measured.total - measured.transfer);
+        typical(&mut once, share).map(|seconds| seconds / plain[point])
+    };
+    let mut ratios: Vec<Option<f64>> = vec![None; cases.len()];
     // How far plain rates are off where the last points lay: what the next one will take.
     let mut off = 1.0;
     for point in order {
-        let case = &cases[point];
-        let budget = plan.budget.as_secs_f64();
-        let part = if is_batch(point) { 1.0 } else { SINGLES };
-        let left = part * budget - begin.elapsed().as_secs_f64();
-        let share = (SHARES[usize::from(is_batch(point))] * budget).min(left);
-        if off * plain[point] > share {
-            continue;
+        let share = share(point, if is_batch(point) { FIRST_VISIT } else { SINGLES });
+        if off * plain[point] < share {
+            ratios[point] = visit(point, share);
+            off = ratios[point].unwrap_or(off);
         }
-        let mut once = || measure(case, engine).map(|measured| measured.total - measured.transfer);
-        if let Some(seconds) = typical(&mut once, share) {
-            let ratio = seconds / plain[point];
-            ratios[point] = Some(ratio);
-            off = ratio;
+    }
+    for (point, former) in most_doubtful_first(&axes, &ratios) {
+        let share = share(point, 1.0);
+        if 2.0 * former * plain[point] < share {
+            ratios[point] = visit(point, share).map_or(Some(former), |ratio| Some(ratio.min(former)));
         }
     }
     let count = ratios.iter().flatten().count();
@@ -145,7 +156,19 @@ fn table(
     count
 }
 
-/// The median of a few, within `budget` seconds as far as that goes; `None` if a call cannot be made.
+/// The measured points and their ratios, those first that exceed their neighbours' mean most.
+fn most_doubtful_first(axes: &[Vec<f64>], ratios: &[Option<f64>]) -> Vec<(usize, f64)> {
+    let doubt = |point: usize, ratio: f64| {
+        let near: Vec<f64> = neighbours(axes, point).filter_map(|near| ratios[near]).map(f64::ln).collect();
+        ratio.ln() - near.iter().sum::<f64>() / near.len().max(1) as f64
+    };
+    let measured = ratios.iter().enumerate().filter_map(|(point, ratio)| Some((point, (*ratio)?)));
+    let mut all: Vec<(f64, usize, f64)> = measured.map(|(point, ratio)| (doubt(point, ratio), point, ratio)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().map(|(_, point, ratio)| (point, ratio)).collect()
+}
+
+/// The lower quartile of a few, within `budget` seconds as far as that goes; `None` if a call cannot be made.
 fn typical(once: &mut dyn FnMut() -> Option<f64>, budget: f64) -> Option<f64> {
     let mut first = once()?;
     if first < LONG {
@@ -160,7 +183,7 @@ fn typical(once: &mut dyn FnMut() -> Option<f64>, budget: f64) -> Option<f64> {
         sum += next;
     }
     samples.sort_by(f64::total_cmp);
-    Some(samples[(samples.len() - 1) / 2])
+    Some(samples[(samples.len() - 1) / 4])
 }
 
 /// The logarithms of the grid's sizes: one axis for each coordinate in use, the batch last.
@@ -201,4 +224,125 @@ fn points(axes: &[Vec<f64>], op: OpKind, dtype: DType) -> Vec<Case> {
         Case::at(op, dtype, all)
     };
     (0..total).map(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::model::{Rates, Source};
+    use DType::Float64;
+
+    fn model() -> Model {
+        Model::new(Rates::cpu(2), Some((Rates::gpu(3e13, 6e13, 4e12), &[OpKind::Matmul])))
+    }
+
+    fn plan(engine: Engine, op: OpKind) -> Plan {
+        Plan { dtypes: vec![Float64], ..Plan::new(engine, &[op]) }
+    }
+
+    /// A machine that is far from plain rates, and not by a constant.
+    fn machine(case: &Case) -> f64 {
+        5e-6 + case.batch as f64 * (case.flops_each().powf(0.9) * 3e-10 + 1e-6)
+    }
+
+    #[test]
+    fn a_machine_unlike_the_plain_rates_is_predicted_between_and_beyond_the_grid() {
+        for (engine, op) in [(Engine::Cpu, OpKind::Qr), (Engine::Cpu, OpKind::Eigh), (Engine::OpenCl, OpKind::Matmul)] {
+            let mut model = model();
+            // It "takes" nothing to measure, so that no budget ends.
+            let mut measure = |case: &Case, _| Some(Measured { total: machine(case) + 1.0, transfer: 1.0 });
+            let points = calibrate(&mut model, &plan(engine, op), &mut measure, &mut |_, _| {});
+            assert!(points > 20, "{points}");
+            assert_eq!(model.source(engine, op, Float64), Source::Measured);
+            for (n, batch) in [(20, 1), (90, 1), (700, 1), (90, 30), (11, 300)] {
+                let case = Case::matrix(op, Float64, n + n / 3, n).batched(batch);
+                let case = if op == OpKind::Matmul { Case { k: n, ..case } } else { case };
+                let case = if op == OpKind::Eigh { Case { m: n, ..case } } else { case };
+                let error = model.seconds(engine, &case).unwrap() / machine(&case) - 1.0;
+                assert!(error.abs() < 0.15, "{case:?}: {error:+.3}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_budget_ends_the_measuring_and_the_rest_is_extrapolated() {
+        let mut model = model();
+        let budget = Duration::from_millis(60);
+        let mut largest = 0;
+        let mut measure = |case: &Case, _| {
+            largest = largest.max(case.n);
+            let total = case.flops_each() * 1e-9;
+            std::thread::sleep(Duration::from_secs_f64(total));
+            Some(Measured { total, transfer: 0.0 })
+        };
+        let start = Instant::now();
+        calibrate(&mut model, &Plan { budget, ..plan(Engine::Cpu, OpKind::Cholesky) }, &mut measure, &mut |_, _| {});
+        assert!(start.elapsed() < 4 * budget, "{:?}", start.elapsed());
+        assert!(largest < 1024, "{largest}");
+        let case = Case::matrix(OpKind::Cholesky, Float64, 2000, 2000);
+        let error = model.seconds(Engine::Cpu, &case).unwrap() / (case.flops_each() * 1e-9);
+        assert!((0.3..3.0).contains(&error), "{error}");
+    }
+
+    #[test]
+    fn an_engine_that_cannot_compute_an_operation_leaves_it_unmeasured() {
+        let mut model = model();
+        let none = calibrate(&mut model, &plan(Engine::Cpu, OpKind::Svd), &mut |_, _| None, &mut |_, _| {});
+        let mut never = |_: &Case, _| -> Option<Measured> { panic!("there is no kernel") };
+        let without = calibrate(&mut model, &plan(Engine::OpenCl, OpKind::Svd), &mut never, &mut |_, _| {});
+        assert_eq!((none, without), (0, 0));
+        assert_eq!(model.source(Engine::Cpu, OpKind::Svd, Float64), Source::Prior);
+    }
+
+    #[test]
+    fn a_disturbance_at_the_first_visit_of_a_point_is_mended_by_the_second() {
+        let mut model = model();
+        let mut calls = 0;
+        let mut measure = |case: &Case, _| {
+            // All calls of the first visit: one to warm up and three that count.
+            let hit = case.n == 64 && case.batch == 1 && calls < 4;
+            calls += i32::from(hit);
+            Some(Measured { total: machine(case) * if hit { 10.0 } else { 1.0 }, transfer: 0.0 })
+        };
+        calibrate(&mut model, &plan(Engine::Cpu, OpKind::Inv), &mut measure, &mut |_, _| {});
+        let case = Case::matrix(OpKind::Inv, Float64, 64, 64);
+        let ratio = model.seconds(Engine::Cpu, &case).unwrap() / machine(&case);
+        assert!(calls == 4, "{calls}");
+        assert!((ratio - 1.0).abs() < 0.01, "{ratio}");
+    }
+
+    #[test]
+    fn the_first_call_warms_up_and_one_slow_call_of_a_few_does_not_count() {
+        let mut times = [9.0, 1e-4, 5e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4].into_iter();
+        assert_eq!(typical(&mut || times.next(), 1.0), Some(9.0), "a long call is not made twice to warm up");
+        let mut times = [1e-2, 1e-4, 5e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4].into_iter();
+        assert_eq!(typical(&mut || times.next(), 1.0), Some(1e-4));
+        assert_eq!(typical(&mut || None, 1.0), None);
+    }
+
+    #[test]
+    fn progress_runs_from_zero_to_one_and_names_what_is_measured() {
+        let mut seen = Vec::new();
+        let plan = Plan { dtypes: vec![Float64], ..Plan::new(Engine::Cpu, &[OpKind::Inv, OpKind::Det]) };
+        let mut measure = |case: &Case, _| Some(Measured { total: machine(case), transfer: 0.0 });
+        calibrate(&mut model(), &plan, &mut measure, &mut |done, text| seen.push((done, text.to_string())));
+        let expected = [(0.0, "inv float64"), (0.5, "det float64"), (1.0, "done")];
+        assert_eq!(seen, expected.map(|(done, text)| (done, text.to_string())));
+    }
+
+    #[test]
+    fn transfers_are_measured_in_both_directions() {
+        let mut model = model();
+        let rate = |direction| if direction == Direction::Upload { 2e9 } else { 5e9 };
+        let points =
+            calibrate_transfers(&mut model, &mut |direction, bytes| Some(1e-5 + bytes as f64 / rate(direction)));
+        assert_eq!(points, 14);
+        for direction in [Direction::Upload, Direction::Download] {
+            for bytes in [10_000, 3_000_000, 1 << 30] {
+                let error = model.transfer_seconds(direction, bytes) / (1e-5 + bytes as f64 / rate(direction)) - 1.0;
+                assert!(error.abs() < 0.1, "{direction:?} {bytes}: {error:+.3}");
+            }
+        }
+        assert_eq!(calibrate_transfers(&mut model, &mut |_, _| None), 0);
+    }
 }

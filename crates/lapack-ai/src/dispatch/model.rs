@@ -24,6 +24,7 @@ pub use case::{Case, OpKind};
 pub use rates::Rates;
 pub use saved::SavedModel;
 pub use table::Table;
+pub(crate) use table::neighbours;
 
 use crate::report::{Engine, Prediction};
 use correction::{Corrections, Key};

@@ -94,7 +94,7 @@ impl Store {
 
     /// The store of this process's environment.
     pub fn of_this_process() -> Option<Self> {
-        Self::find(|name| env::var_os(name))
+        Self::find(env::var_os)
     }
 
     /// A store in `directory`.

@@ -106,7 +106,7 @@ fn locate(axis: &[f64], x: f64) -> (usize, f64) {
 }
 
 /// The points beside `point`, along each axis in both directions.
-fn neighbours(axes: &[Axis], point: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn neighbours(axes: &[Axis], point: usize) -> impl Iterator<Item = usize> {
     let mut stride = axes.iter().map(Vec::len).product::<usize>();
     axes.iter().flat_map(move |axis| {
         stride /= axis.len();
