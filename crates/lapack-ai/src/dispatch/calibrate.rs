@@ -100,9 +100,9 @@ pub fn calibrate_transfers(model: &mut Model, measure: &mut dyn FnMut(Direction,
     for direction in [Direction::Upload, Direction::Download] {
         let mut measured = Vec::new();
         for bytes in (12..=27).step_by(3).map(|power| 1_usize << power).chain([256 << 20]) {
-            let mut once = || measure(direction, bytes);
-            if let Some(seconds) = typical(&mut once, f64::INFINITY) {
-                measured.push((bytes, seconds));
+            let mut once = || measure(direction, bytes).map(|total| Measured { total, transfer: 0.0 });
+            if let Some(taken) = typical(&mut once, f64::INFINITY) {
+                measured.push((bytes, taken.total));
             }
         }
         points += if model.put_transfers(direction, &measured) { measured.len() } else { 0 };
@@ -120,7 +120,10 @@ fn table(
     let engine = plan.engine;
     let axes = axes(op, engine);
     let cases = points(&axes, op, dtype);
-    let plain: Vec<f64> = cases.iter().map(|case| model.plain(engine, case).unwrap_or(f64::INFINITY)).collect();
+    // On a GPU the whole call is what takes time and what counts; its kernels are noted beside it.
+    let on_gpu = engine == Engine::OpenCl;
+    let of_call = |case: &Case| if on_gpu { model.plain_whole(case) } else { model.plain(engine, case) };
+    let plain: Vec<f64> = cases.iter().map(|case| of_call(case).unwrap_or(f64::INFINITY)).collect();
     let mut order: Vec<usize> = (0..cases.len()).filter(|point| plain[*point].is_finite()).collect();
     let is_batch = |point: usize| cases[point].batch > 1;
     order.sort_by(|a, b| is_batch(*a).cmp(&is_batch(*b)).then(plain[*a].total_cmp(&plain[*b])));
@@ -131,28 +134,38 @@ fn table(
         let left = part * budget - begin.elapsed().as_secs_f64();
         (SHARES[usize::from(is_batch(point))] * budget).min(left)
     };
-    let mut visit = |point: usize, share: f64| {
-        let mut once = || measure(&cases[point], engine).map(|measured| measured.total - measured.transfer);
-        typical(&mut once, share).map(|seconds| seconds / plain[point])
+    // Of the call, and of its kernels alone.
+    let mut visit = |point: usize, share: f64| -> Option<[f64; 2]> {
+        let taken = typical(&mut || measure(&cases[point], engine), share)?;
+        let kernels = (taken.total - taken.transfer) / model.plain(engine, &cases[point])?;
+        Some([taken.total / plain[point], kernels])
     };
     let mut ratios: Vec<Option<f64>> = vec![None; cases.len()];
+    let mut kernels = ratios.clone();
     // How far plain rates are off where the last points lay: what the next one will take.
     let mut off = 1.0;
     for point in order {
         let share = share(point, if is_batch(point) { FIRST_VISIT } else { SINGLES });
-        if off * plain[point] < share {
-            ratios[point] = visit(point, share);
-            off = ratios[point].unwrap_or(off);
+        if off * plain[point] < share
+            && let Some([ratio, of_kernels]) = visit(point, share)
+        {
+            (ratios[point], kernels[point]) = (Some(ratio), Some(of_kernels));
+            off = ratio;
         }
     }
     for (point, former) in most_doubtful_first(&axes, &ratios) {
         let share = share(point, 1.0);
-        if 2.0 * former * plain[point] < share {
-            ratios[point] = visit(point, share).map_or(Some(former), |ratio| Some(ratio.min(former)));
+        if 2.0 * former * plain[point] < share
+            && let Some([ratio, of_kernels]) = visit(point, share).filter(|[ratio, _]| *ratio < former)
+        {
+            (ratios[point], kernels[point]) = (Some(ratio), Some(of_kernels));
         }
     }
     let count = ratios.iter().flatten().count();
-    model.put((engine, op, dtype), axes, &ratios);
+    if on_gpu {
+        model.put_whole(op, dtype, axes.clone(), &ratios);
+    }
+    model.put((engine, op, dtype), axes, &kernels);
     count
 }
 
@@ -168,21 +181,21 @@ fn most_doubtful_first(axes: &[Vec<f64>], ratios: &[Option<f64>]) -> Vec<(usize,
     all.into_iter().map(|(_, point, ratio)| (point, ratio)).collect()
 }
 
-/// The lower quartile of a few, within `budget` seconds as far as that goes; `None` if a call cannot be made.
-fn typical(once: &mut dyn FnMut() -> Option<f64>, budget: f64) -> Option<f64> {
+/// The call at the lower quartile of a few, within `budget` seconds as far as that goes; `None` if one cannot be made.
+fn typical(once: &mut dyn FnMut() -> Option<Measured>, budget: f64) -> Option<Measured> {
     let mut first = once()?;
-    if first < LONG {
+    if first.total < LONG {
         // The first call warmed up; a second one shows whether there is time for more.
         first = once()?;
     }
-    let (mut samples, mut sum) = (vec![first], first);
-    let most = if first < LONG { MOST_SAMPLES } else { 2 };
-    while samples.len() < most && sum + first < budget && (sum < ENOUGH || samples.len() < 3) {
+    let (mut samples, mut sum) = (vec![first], first.total);
+    let most = if first.total < LONG { MOST_SAMPLES } else { 2 };
+    while samples.len() < most && sum + first.total < budget && (sum < ENOUGH || samples.len() < 3) {
         let next = once()?;
         samples.push(next);
-        sum += next;
+        sum += next.total;
     }
-    samples.sort_by(f64::total_cmp);
+    samples.sort_by(|a, b| a.total.total_cmp(&b.total));
     Some(samples[(samples.len() - 1) / 4])
 }
 
@@ -229,7 +242,7 @@ fn points(axes: &[Vec<f64>], op: OpKind, dtype: DType) -> Vec<Case> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::model::{Rates, Source};
+    use crate::dispatch::model::{Moves, Rates, Source};
     use DType::Float64;
 
     fn model() -> Model {
@@ -249,9 +262,11 @@ mod tests {
     fn a_machine_unlike_the_plain_rates_is_predicted_between_and_beyond_the_grid() {
         for (engine, op) in [(Engine::Cpu, OpKind::Qr), (Engine::Cpu, OpKind::Eigh), (Engine::OpenCl, OpKind::Matmul)] {
             let mut model = model();
-            // It "takes" nothing to measure, so that no budget ends.
-            let mut measure = |case: &Case, _| Some(Measured { total: machine(case) + 1.0, transfer: 1.0 });
-            let points = calibrate(&mut model, &plan(engine, op), &mut measure, &mut |_, _| {});
+            // It "takes" nothing to measure, so that no budget ends. A CPU moves nothing.
+            let moving = if engine == Engine::Cpu { 0.0 } else { 1e-5 };
+            let mut measure = |case: &Case, _| Some(Measured { total: machine(case) + moving, transfer: moving });
+            let plan = Plan { budget: Duration::from_secs(3600), ..plan(engine, op) };
+            let points = calibrate(&mut model, &plan, &mut measure, &mut |_, _| {});
             assert!(points > 20, "{points}");
             assert_eq!(model.source(engine, op, Float64), Source::Measured);
             for (n, batch) in [(20, 1), (90, 1), (700, 1), (90, 30), (11, 300)] {
@@ -260,6 +275,11 @@ mod tests {
                 let case = if op == OpKind::Eigh { Case { m: n, ..case } } else { case };
                 let error = model.seconds(engine, &case).unwrap() / machine(&case) - 1.0;
                 assert!(error.abs() < 0.15, "{case:?}: {error:+.3}");
+                let whole = model
+                    .predict(&case, Moves::all(&case))
+                    .gpu_total()
+                    .map_or(0.0, |whole| whole / (machine(&case) + moving) - 1.0);
+                assert!(whole.abs() < 0.25, "{case:?}: {whole:+.3} of the whole call");
             }
         }
     }
@@ -313,10 +333,15 @@ mod tests {
 
     #[test]
     fn the_first_call_warms_up_and_one_slow_call_of_a_few_does_not_count() {
+        let call = |total: Option<f64>| total.map(|total| Measured { total, transfer: 0.0 });
         let mut times = [9.0, 1e-4, 5e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4].into_iter();
-        assert_eq!(typical(&mut || times.next(), 1.0), Some(9.0), "a long call is not made twice to warm up");
+        assert_eq!(
+            typical(&mut || call(times.next()), 1.0),
+            call(Some(9.0)),
+            "a long call is not made twice to warm up"
+        );
         let mut times = [1e-2, 1e-4, 5e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4].into_iter();
-        assert_eq!(typical(&mut || times.next(), 1.0), Some(1e-4));
+        assert_eq!(typical(&mut || call(times.next()), 1.0), call(Some(1e-4)));
         assert_eq!(typical(&mut || None, 1.0), None);
     }
 

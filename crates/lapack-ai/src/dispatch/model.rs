@@ -7,7 +7,10 @@
 //! GPU  t = p f c + sum over operands and results that must move of (latency + bytes / rate) f' c'
 //! ```
 //!
-//! with p the time from plain rates (`rates`), f the factor from the table of times measured on this machine (`table`), 1
+//! A GPU's call with all operands and results at the host is measured as a whole as well, since its transfers and kernels
+//! overlap; where that table is there it is used, and the transfers are what it exceeds the kernels by.
+//!
+//! Here p is the time from plain rates (`rates`), f the factor from the table of times measured on this machine (`table`), 1
 //! before anything was measured, and c the correction from the calls that really happened (`correction`). All times are
 //! in seconds.
 //!
@@ -35,6 +38,8 @@ use std::fmt;
 const UNMEASURED_MARGIN: f64 = 2.0;
 /// Transfers before they were measured: latency in seconds, bytes a second.
 const PLAIN_TRANSFER: (f64, f64) = (20e-6, 10e9);
+/// Number of whole calls on the GPU in keys of corrections, beyond those of the engines.
+const WHOLE: usize = 2;
 /// Number of a transfer in keys of corrections, beyond those of the operations.
 const TRANSFER: usize = 31;
 
@@ -155,6 +160,8 @@ pub struct Model {
     /// Its rates, and the operations that it has kernels for.
     gpu: Option<(Rates, Vec<OpKind>)>,
     tables: Vec<Option<Table>>,
+    /// Whole calls on the GPU from host to host, relative to plain kernels and transfers.
+    whole: Vec<Option<Table>>,
     /// Upload and download.
     transfers: [Option<Table>; 2],
     corrections: Corrections,
@@ -168,11 +175,30 @@ impl Model {
         let gpu_floor = gpu.map_or(f64::INFINITY, |(rates, _)| rates.launch / 4.0);
         let gpu = gpu.map(|(rates, ops)| (rates, ops.to_vec()));
         let tables = vec![None; 2 * OpKind::ALL.len() * DType::ALL.len()];
-        Self { cpu, gpu, tables, transfers: [None, None], corrections: Corrections::default(), gpu_floor }
+        let whole = vec![None; OpKind::ALL.len() * DType::ALL.len()];
+        Self { cpu, gpu, tables, whole, transfers: [None, None], corrections: Corrections::default(), gpu_floor }
     }
 
     fn index(engine: Engine, op: OpKind, dtype: DType) -> usize {
         (engine as usize * OpKind::ALL.len() + op as usize) * DType::ALL.len() + dtype as usize
+    }
+
+    fn whole_key(case: &Case) -> Key {
+        Key::new(WHOLE, case.op as usize, case.dtype as usize, [case.m, case.n, case.k, case.batch])
+    }
+
+    /// Plain time of a whole call on the GPU from host to host.
+    pub(crate) fn plain_whole(&self, case: &Case) -> Option<f64> {
+        let moves = Moves::all(case);
+        let bytes = moves.uploads.iter().chain([&moves.download]);
+        let transfers: f64 = bytes.filter(|bytes| **bytes > 0).map(|bytes| plain_transfer(*bytes)).sum();
+        Some(self.plain(Engine::OpenCl, case)? + transfers)
+    }
+
+    /// As [`Model::plain_whole`], by the table; `None` where nothing was measured.
+    fn uncorrected_whole(&self, case: &Case) -> Option<f64> {
+        let table = self.whole[Self::index(Engine::Cpu, case.op, case.dtype)].as_ref()?;
+        Some(self.plain_whole(case)? * table.factor(&case.coordinates()))
     }
 
     fn key(engine: Engine, case: &Case) -> Key {
@@ -224,6 +250,16 @@ impl Model {
     /// Predicted times of `case` on both engines.
     pub fn predict(&self, case: &Case, moves: Moves) -> Prediction {
         let gpu = self.seconds(Engine::OpenCl, case);
+        let whole = if moves == Moves::all(case) && !case.is_empty() { self.uncorrected_whole(case) } else { None };
+        if let (Some(kernels), Some(whole)) = (gpu, whole) {
+            let whole = whole * self.corrections.factor(Self::whole_key(case));
+            let kernels = kernels.min(whole);
+            return Prediction {
+                cpu: self.seconds(Engine::Cpu, case),
+                gpu: Some(kernels),
+                transfer: Some(whole - kernels),
+            };
+        }
         let transfer = gpu.map(|_| {
             let uploads = moves.uploads.iter().map(|bytes| self.transfer_seconds(Direction::Upload, *bytes));
             uploads.sum::<f64>() + self.transfer_seconds(Direction::Download, moves.download)
@@ -271,6 +307,13 @@ impl Model {
         if let Some(predicted) = self.uncorrected(engine, case) {
             self.corrections.learn(Self::key(engine, case), (seconds - transfer_seconds) / predicted);
         }
+        // A call that moved something moved everything: others are made by device arrays, which move nothing.
+        if engine == Engine::OpenCl
+            && transfer_seconds > 0.0
+            && let Some(predicted) = self.uncorrected_whole(case)
+        {
+            self.corrections.learn(Self::whole_key(case), seconds / predicted);
+        }
     }
 
     /// Takes up what one transfer took, in seconds.
@@ -294,6 +337,15 @@ impl Model {
         let mine = (engine as usize, op as usize, dtype as usize);
         self.corrections.forget(|engine, what, dtype| (engine, what, dtype) == mine);
         self.find_floor();
+        true
+    }
+
+    /// Puts in whole calls on the GPU from host to host: as [`Model::put`], over [`Model::plain_whole`].
+    pub(crate) fn put_whole(&mut self, op: OpKind, dtype: DType, axes: Vec<Vec<f64>>, ratios: &[Option<f64>]) -> bool {
+        let Some(table) = Table::new(axes, ratios) else { return false };
+        self.whole[Self::index(Engine::Cpu, op, dtype)] = Some(table);
+        let mine = (WHOLE, op as usize, dtype as usize);
+        self.corrections.forget(|engine, what, dtype| (engine, what, dtype) == mine);
         true
     }
 

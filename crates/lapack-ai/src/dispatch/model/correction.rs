@@ -28,12 +28,12 @@ const PATIENCE: u64 = 3;
 /// Calls after which a step is limited.
 const SETTLED: u64 = 4;
 
-/// What the factor is for, 28 bits.
+/// What the factor is for, 29 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// A key from small numbers: the engine's and what is computed (below 32), the type (below 4), and four sizes.
+    /// A key from small numbers: the engine's (below 4) and what is computed (below 32), the type (below 4), and four sizes.
     pub(crate) fn new(engine: usize, what: usize, dtype: usize, sizes: [usize; 4]) -> Self {
         let head = (engine << 7 | what << 2 | dtype) as u64;
         // 0 for 0, else 1 + floor(log2); sizes from 2^30 on share a bucket, so that a word has room for the rest.
@@ -48,7 +48,7 @@ impl Key {
     }
 }
 
-/// A word taken apart: key (28 bits), outliers in a row (8), calls (8), c (16).
+/// A word taken apart: key (29 bits), outliers in a row (8), calls (8), c (16).
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     key: u64,

@@ -12,6 +12,9 @@ pub struct SavedModel {
     rates: [Vec<f64>; 2],
     /// Engine, operation, type, and their table.
     tables: Vec<(String, String, String, Table)>,
+    /// Whole calls on the GPU: operation, type, and their table.
+    #[serde(default)]
+    whole: Vec<(String, String, Table)>,
     transfers: [Option<Table>; 2],
     corrections: Vec<u64>,
 }
@@ -43,7 +46,13 @@ impl Model {
             let table = self.tables[Self::index(engine, op, dtype)].clone()?;
             Some((engine.name().to_string(), op.name().to_string(), dtype.name().to_string(), table))
         };
+        let whole = |(_, op, dtype): (Engine, OpKind, DType)| {
+            let table = self.whole[Self::index(Engine::Cpu, op, dtype)].clone()?;
+            Some((op.name().to_string(), dtype.name().to_string(), table))
+        };
+        let once = Self::places().filter(|(engine, ..)| *engine == Engine::OpenCl);
         SavedModel {
+            whole: once.filter_map(whole).collect(),
             rates: self.all_rates(),
             tables: Self::places().filter_map(table).collect(),
             transfers: self.transfers.clone(),
@@ -55,6 +64,7 @@ impl Model {
     /// other rates or does not hold together; unknown operations are passed over.
     pub fn restore(&mut self, saved: SavedModel) -> bool {
         let sound = saved.tables.iter().map(|(.., table)| table).chain(saved.transfers.iter().flatten());
+        let sound = sound.chain(saved.whole.iter().map(|(.., table)| table));
         let same = self.all_rates().iter().zip(&saved.rates).all(|(mine, theirs)| agree(mine, theirs));
         if !same || !sound.into_iter().all(Table::is_sound) {
             return false;
@@ -64,6 +74,8 @@ impl Model {
             let names = (engine.name(), op.name(), dtype.name());
             let found = saved.tables.iter().find(|(engine, op, dtype, _)| names == (engine, op, dtype));
             self.tables[Self::index(engine, op, dtype)] = found.map(|(.., table)| table.clone());
+            let found = saved.whole.iter().find(|(op, dtype, _)| (names.1, names.2) == (op, dtype));
+            self.whole[Self::index(Engine::Cpu, op, dtype)] = found.map(|(.., table)| table.clone());
         }
         self.transfers = saved.transfers;
         self.corrections.forget(|_, _, _| true);
