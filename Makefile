@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python test-providers lapacks bench docs lint format clean setup
+.PHONY: help run test test-rust test-python test-gpu test-providers lapacks bench docs lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,7 +42,7 @@ setup: $(STAMPS)/module ## .venv with everything, the module installed in it
 run: setup ## the main job on real data
 	@$(BIN)/python -m lapack_py.demo
 
-test: test-rust test-python test-providers ## all tests
+test: test-rust test-python test-gpu test-providers ## all tests
 	@echo "==> all tests passed"
 
 test-rust: $(STAMPS)/packages
@@ -50,6 +50,11 @@ test-rust: $(STAMPS)/packages
 
 test-python: setup lapacks
 	$(BIN)/python -m pytest
+
+# On the first GPU, else on PoCL, or on the device that LAPACK_AI_TEST_DEVICE names. Without OpenCL one line says what to
+# install.
+test-gpu: setup ## the tests of the OpenCL engine
+	$(BIN)/python -m pytest tests/gpu
 
 # Asked for each time, since what could not be had may be there now; what is there is not fetched again.
 lapacks: $(STAMPS)/packages

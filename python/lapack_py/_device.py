@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -91,10 +92,12 @@ class device:
 
 
 def results_to_device(result: Any, number: int) -> Any:
-    """The arrays of a result on the device; named tuples stay named tuples."""
+    """The arrays of a result on the device; named tuples stay what they are, and so does what is no array."""
     if isinstance(result, tuple):
         items = [results_to_device(item, number) for item in result]
-        return type(result)(*items) if hasattr(result, "_fields") else tuple(items)
+        named = hasattr(result, "_fields")
+        # `_replace` keeps what a result has beside its fields.
+        return result._replace(**dict(zip(result._fields, items, strict=True))) if named else tuple(items)
     if isinstance(result, np.ndarray) and result.dtype.char in "fdFD":
         return _native.to_device(result, number)
     return result
@@ -176,9 +179,12 @@ def _sizes(op: str, shape: Any) -> tuple[int, int, int, int]:
             return m, n, k, 1
         if len(parts) == 1 or first[-1] != parts[1][-2]:
             raise bad(f"shape={shape!r} does not name two matrices that can be multiplied")
-        batch = int(np.prod(np.broadcast_shapes(first[:-2], parts[1][:-2]), dtype=np.int64))
+        try:
+            batch = math.prod(np.broadcast_shapes(first[:-2], parts[1][:-2]))
+        except ValueError:
+            raise bad(f"shape={shape!r} does not name two matrices that can be multiplied") from None
         return first[-2], parts[1][-1], first[-1], batch
-    batch = int(np.prod(first[:-2], dtype=np.int64))
+    batch = math.prod(first[:-2])
     rhs = parts[1][-1] if op in _WITH_RHS and len(parts) == 2 else 1
     return first[-2], first[-1], rhs, batch
 

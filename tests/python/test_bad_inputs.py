@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse
-from conftest import (
+from helpers import (
     LAYOUTS,
     adjoint,
     assert_in_words,
@@ -452,8 +452,13 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
     "qr, mode": (lambda: lap.qr(GOOD, mode="thin"), lap.LapackError, "mode='thin' must be 'reduced'"),
     "gpu": (lambda: lap.svd(GOOD, gpu="yes"), lap.LapackError, "gpu='yes' must be 'auto', True, 'require' or False"),
     "gpu as a number": (lambda: lap.svd(GOOD, gpu=1), lap.LapackError, "gpu=1 must be"),
-    "device": (lambda: lap.qr(GOOD, device="tpu"), lap.LapackError, "device='tpu' must be 'auto', 'cpu' or 'gpu'"),
-    "device as a number": (lambda: lap.matmul(GOOD, GOOD, device=0), lap.LapackError, "device=0 must be"),
+    "device": (
+        lambda: lap.qr(GOOD, device="tpu"),
+        lap.LapackError,
+        "device='tpu' must be 'auto', 'cpu', 'gpu' or a device of lap.devices()",
+    ),
+    "device as a number": (lambda: lap.matmul(GOOD, GOOD, device=999), lap.LapackError, "device=999 must be"),
+    "device as a flag": (lambda: lap.matmul(GOOD, GOOD, device=True), lap.LapackError, "device=True must be"),
     "gpu and device": (lambda: lap.eigh(GOOD, gpu=False, device="gpu"), lap.LapackError, "contradict each other"),
     "gpu required": (lambda: lap.svd(GOOD, gpu="require"), lap.GpuUnavailableError, "a GPU is required, but"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import DTYPES, adjoint, matrix, norm, refuses, within
+from helpers import DTYPES, adjoint, matrix, norm, refuses, within
 
 import lapack_py as lap
 

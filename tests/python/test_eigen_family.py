@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import (
+from helpers import (
     DTYPES,
     LAYOUTS,
     adjoint,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import adjoint, matrix, norm, positive, run_python, well_conditioned, within
+from helpers import adjoint, matrix, norm, positive, refuses, run_python, well_conditioned, within
 
 import lapack_py as lap
 
@@ -300,6 +300,28 @@ def test_no_gpu_asked_for_no_word_about_it(keywords):
     assert report.warnings == []
 
 
+def test_the_reason_is_that_of_the_call():
+    small, large = np.eye(8), np.ones((128, 128))
+    for call, reason in (
+        (lambda **k: lap.svd(small, **k), "this operation has no GPU kernel yet"),
+        (lambda **k: lap.matmul(small, small, **k), "too small to be worth a GPU"),
+        (lambda **k: lap.matmul(large, large, **k), "no GPU was found"),
+        (lambda **k: lap.matmul(large, large, gpu=False, **k), "asked for"),
+        (lambda **k: lap.svd(small, device="cpu", **k), "asked for"),
+    ):
+        _, report = call(return_report=True)
+        assert (report.engine, report.reason, report.prediction) == ("cpu", reason, None)
+
+
+def test_where_no_gpu_is_found_device_arrays_cannot_be_made():
+    refuses(lambda: lap.to_device(np.eye(2)), lap.GpuUnavailableError, "to_device: ")
+    assert not any(device.chosen for device in lap.devices())
+    explained = lap.explain_dispatch("matmul", (500, 500, 500))
+    assert (explained.engine, explained.device, explained.measured) == ("cpu", None, False)
+    assert explained.prediction["cpu"] > 0
+    assert explained.prediction["gpu"] is None
+
+
 # Reports and observers.
 
 CALLS = {
@@ -330,7 +352,9 @@ def test_a_report_comes_beside_the_result_and_says_what_was_done(name):
     assert report.workers == 1
     assert report.bytes_copied == report.copies * 9 * 8
     times = report.times
-    assert set(times) == {"total", "intake", "compute", "conditioning"}
+    assert set(times) == {"total", "intake", "compute", "transfer", "conditioning"}
+    assert times["transfer"] == 0
+    assert (report.device, report.chunks, report.verified, report.spans) == (None, 1, False, [])
     assert 0 < times["compute"] <= times["total"] < 10
     for text in (report.operation, report.routine, "cpu", "float64"):
         assert text in repr(report)
@@ -427,6 +451,8 @@ print("closed")
         ("LAPACK_GPU_MEMORY_LIMIT", "5", "a percentage from 10 to 95"),
         ("LAPACK_GPU_ENABLED", "perhaps", "true or false"),
         ("LAPACK_BATCH_SIZE_LIMIT", "0", "a whole number from 1"),
+        ("LAPACK_GPU_VERIFY", "never", "sample, full or off"),
+        ("LAPACK_GPU_TIMEOUT_SECONDS", "0", "seconds from 1 to 86400"),
         ("LAPACK_DASHBOARD_PORT", "70000", "a port from 1 to 65535"),
         ("LAPACK_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     ],
@@ -457,6 +483,11 @@ def test_settings_are_read_from_the_environment():
         LAPACK_GPU_ENABLED="off",
         LAPACK_GPU_MEMORY_LIMIT="60%",
         LAPACK_BATCH_SIZE_LIMIT="7",
+        LAPACK_GPU_DEVICE="H200",
+        LAPACK_GPU_VERIFY="full",
+        LAPACK_GPU_TIMEOUT_SECONDS="10",
+        LAPACK_GPU_BREAKER_FAILURES="2",
+        LAPACK_GPU_BREAKER_SECONDS="30",
         LAPACK_DASHBOARD_PORT="9000",
         LAPACK_LOG_LEVEL="error",
     )
@@ -465,6 +496,11 @@ def test_settings_are_read_from_the_environment():
         "gpu_enabled": False,
         "gpu_memory_limit": 60,
         "batch_size_limit": 7,
+        "gpu_device": "H200",
+        "gpu_verify": "full",
+        "gpu_timeout_seconds": 10,
+        "gpu_breaker_failures": 2,
+        "gpu_breaker_seconds": 30,
         "dashboard_port": 9000,
         "log_level": "ERROR",
         "library": os.environ.get("LAPACK_AI_LIBRARY"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import matrix, norm, refuses, run_python, same_shapes, within
+from helpers import matrix, norm, refuses, run_python, same_shapes, within
 
 import lapack_py as lap
 

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import DTYPES, LAYOUTS, adjoint, eps, matrix, norm, positive, refuses, well_conditioned, within
+from helpers import DTYPES, LAYOUTS, adjoint, eps, matrix, norm, positive, refuses, well_conditioned, within
 
 import lapack_py as lap
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DTYPES, LAYOUTS, matrix, norm, positive, refuses, run_python, well_conditioned, within
+from helpers import DTYPES, LAYOUTS, matrix, norm, positive, refuses, run_python, well_conditioned, within
 
 import lapack_py as lap
 

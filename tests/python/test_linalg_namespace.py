@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DTYPES, positive, run_python
+from helpers import DTYPES, positive, run_python
 
 import lapack_py as lap
 import lapack_py.linalg as LA

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DTYPES, LAYOUTS, hermitian, matrix, refuses, within
+from helpers import DTYPES, LAYOUTS, hermitian, matrix, refuses, within
 
 import lapack_py as lap
 

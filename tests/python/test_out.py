@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DTYPES, LAYOUTS, matrix, norm, refuses, within
+from helpers import DTYPES, LAYOUTS, matrix, norm, refuses, within
 
 import lapack_py as lap
 

@@ -68,7 +68,7 @@ def test_a_wheel_of_the_stable_abi_passes_the_check(tag, tmp_path):
         ({"tag": "cp311-cp311-manylinux_2_28_x86_64"}, "is not that of the stable ABI"),
         ({"tag": "py3-none-any"}, "is not that of the stable ABI"),
         ({"python": ">=3.9"}, "Requires-Python is '>=3.9'"),
-        ({"more": "tests/python/conftest.py"}, "contains tests/python/conftest.py"),
+        ({"more": "tests/python/helpers.py"}, "contains tests/python/helpers.py"),
         ({"more": "lapack_py/_native.pyd"}, "has 2 compiled modules"),
     ],
     ids=str,

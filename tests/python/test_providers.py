@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import run_python
+from helpers import run_python
 
 pytestmark = pytest.mark.any_lapack
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DTYPES, LAYOUTS, adjoint, eps, matrix, norm, refuses, within
+from helpers import DTYPES, LAYOUTS, adjoint, eps, matrix, norm, refuses, within
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import randomized_svd as peer
 

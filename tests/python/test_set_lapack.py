@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import adjoint, matrix, norm, refuses, within
+from helpers import adjoint, matrix, norm, refuses, within
 
 import lapack_py as lap
 

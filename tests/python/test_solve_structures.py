@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import DTYPES, LAYOUTS, adjoint, matrix, norm, positive, refuses, well_conditioned, within
+from helpers import DTYPES, LAYOUTS, adjoint, matrix, norm, positive, refuses, well_conditioned, within
 
 import lapack_py as lap
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import hermitian, matrix, positive, run_python, well_conditioned
+from helpers import hermitian, matrix, positive, run_python, well_conditioned
 
 import lapack_py as lap
 

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import threadpoolctl
-from conftest import matrix, run_python
+from helpers import matrix, run_python
 
 import lapack_py as lap
 

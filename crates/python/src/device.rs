@@ -12,7 +12,7 @@ use lapack_ai::{BatchView, CallOptions, Code, Complex64, DType, Device, Error, M
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyComplex, PyEllipsis, PyFloat, PyInt, PySlice, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyEllipsis, PyFloat, PyInt, PySlice, PyTuple};
 use std::time::Duration;
 
 /// An array in the memory of an OpenCL device, made by `to_device` or by an operation on device arrays.
@@ -324,15 +324,20 @@ impl PyDeviceArray {
         let is_ellipsis = |key: &Bound<'_, PyAny>| key.is_instance_of::<PyEllipsis>();
         let used = keys.iter().filter(|key| !key.is_none() && !is_ellipsis(key)).count();
         let axes = self.inner.shape().len();
+        if keys.iter().filter(|key| is_ellipsis(key)).count() > 1 {
+            return Err(PyIndexError::new_err("an index can only have a single ellipsis ('...')"));
+        }
         if used > axes {
             let text = format!("too many indices: the array has {axes} dimensions, but {used} were indexed");
             return Err(PyIndexError::new_err(text));
         }
         let mut array = self.inner.clone();
-        let mut axis = 0;
+        // The next axis of the view, and which axis of this array that is.
+        let (mut axis, mut own) = (0, 0);
         for key in &keys {
             if is_ellipsis(key) {
                 axis += axes - used;
+                own += axes - used;
             } else if key.is_none() {
                 array = array.with_axis(axis);
                 axis += 1;
@@ -340,20 +345,27 @@ impl PyDeviceArray {
                 let range = slice.indices(array.shape()[axis] as isize)?;
                 array = array.sliced(axis, range.start.max(0) as usize, range.slicelength as usize, range.step);
                 axis += 1;
-            } else if let Ok(index) = key.extract::<isize>() {
+                own += 1;
+            } else if let Some(index) = whole_number(key) {
                 let extent = array.shape()[axis] as isize;
                 let place = if index < 0 { index + extent } else { index };
                 if !(0..extent).contains(&place) {
-                    let text = format!("index {index} is out of bounds for axis {axis} with size {extent}");
+                    let text = format!("index {index} is out of bounds for axis {own} with size {extent}");
                     return Err(PyIndexError::new_err(text));
                 }
                 array = array.sliced(axis, place as usize, 1, 1).without_axis(axis);
+                own += 1;
             } else {
                 return Err(PyTypeError::new_err("device arrays are indexed by integers, slices, ... and None only"));
             }
         }
         Ok(array)
     }
+}
+
+/// An index; a flag is none, though Python counts it among the integers: for NumPy it is a mask.
+fn whole_number(key: &Bound<'_, PyAny>) -> Option<isize> {
+    if key.is_instance_of::<PyBool>() { None } else { key.extract().ok() }
 }
 
 /// A number as a factor.

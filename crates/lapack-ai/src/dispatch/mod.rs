@@ -55,6 +55,7 @@ pub(crate) const NO_GPU_ENABLED: &str = "LAPACK_GPU_ENABLED is false";
 const ASKED: &str = "asked for";
 const TOO_SMALL: &str = "too small to be worth a GPU";
 const NO_GPU: &str = "no GPU was found";
+const FORKED: &str = "this process was forked from one that uses OpenCL";
 
 /// Chooses the engine of one call of `operation`, which has no GPU kernels.
 ///
@@ -75,13 +76,19 @@ fn without_kernel(operation: &'static str, device: Device) -> Result<Decision> {
     let (reason, found) = match gpu::choose(device) {
         _ if !enabled => (NO_GPU_ENABLED, "the setting keeps every call on the CPU".to_string()),
         Ok(slot) => (NO_KERNEL, format!("the GPU in use is {}", slot.info().name)),
-        Err(why) => (NO_GPU, why),
+        Err(why) => (no_gpu(), why),
     };
     if device == Device::RequireGpu {
         return Err(unavailable(operation, reason, found));
     }
     let warning = not_used(operation, reason, found);
     Ok(Decision { engine: Engine::Cpu, reason: reason.into(), warning: Some(warning) })
+}
+
+/// Why there is no GPU, in a few words.
+#[cold]
+fn no_gpu() -> &'static str {
+    if gpu::is_forked() { FORKED } else { NO_GPU }
 }
 
 #[cold]
@@ -165,7 +172,7 @@ fn plan(operation: &'static str, device: Device, case: &Case, report: &mut Repor
     match device {
         Device::Cpu => on_cpu(ASKED.into()),
         Device::Auto if !worth_asking(case) => on_cpu(TOO_SMALL.into()),
-        Device::Auto if !gpu::available() => on_cpu(NO_GPU.into()),
+        Device::Auto if !gpu::available() => on_cpu(no_gpu().into()),
         Device::Auto => choose_by_model(case, report),
         Device::Gpu | Device::On(_) | Device::RequireGpu => {
             let enabled = config()?.gpu_enabled;
@@ -180,7 +187,7 @@ fn plan(operation: &'static str, device: Device, case: &Case, report: &mut Repor
                 return refused(NO_GPU_ENABLED, "the setting keeps every call on the CPU".to_string());
             }
             match gpu::choose(device) {
-                Err(why) => refused(NO_GPU, why),
+                Err(why) => refused(no_gpu(), why),
                 Ok(slot) => match ready(slot, case) {
                     Ok((lease, gpu)) => Ok(Plan::Gpu { lease, gpu, reason: ASKED.into() }),
                     Err(why) => refused(&why, format!("{} was asked for", slot.info().name)),
@@ -247,10 +254,13 @@ fn learn_cpu<R>(case: &Case, report: &mut Report, on_cpu: impl FnOnce(&mut Repor
 }
 
 fn learn_gpu(slot: &'static Slot, case: &Case, report: &Report) {
+    // Asked for in any case: what is known is known for a LAPACK, and the first call is to open it, not one that happens to
+    // run beside a fork, whose child would miss what OpenBLAS does before.
+    let known = known::of_slot(slot);
     // Pieces and checks are no part of the model.
     if report.chunks == 1 && !report.verified {
         let (compute, transfer) = (report.times.compute.as_secs_f64(), report.times.transfer.as_secs_f64());
-        known::of_slot(slot).learn(case, Engine::OpenCl, compute + transfer, transfer);
+        known.learn(case, Engine::OpenCl, compute + transfer, transfer);
     }
 }
 

@@ -153,7 +153,8 @@ impl DeviceArray {
     /// If the range leaves the array.
     pub fn sliced(&self, axis: usize, start: usize, count: usize, step: isize) -> Self {
         let mut array = self.clone();
-        if count > 0 {
+        // An array without elements has no place in its block.
+        if count > 0 && self.size() > 0 {
             let last = start as isize + (count as isize - 1) * step;
             assert!(
                 start < self.shape[axis] && (0..self.shape[axis] as isize).contains(&last),
@@ -204,10 +205,12 @@ impl DeviceArray {
     fn matrices(&self, batch: &[usize]) -> Option<Outcome<DeviceView<'_>>> {
         let (axes, last) = (self.shape.len(), self.shape.len().checked_sub(2)?);
         let missing = batch.len().checked_sub(last)?;
-        let mut stride: Option<isize> = None;
+        // An empty batch has no strides that could disagree.
+        let mut stride = batch.contains(&0).then_some(0);
         let mut next = 0_isize;
+        let axes_left = if stride.is_some() { &[] } else { batch };
         // From the innermost leading axis outwards: each must go on where the one inside it ends.
-        for (axis, &extent) in batch.iter().enumerate().rev().filter(|(_, extent)| **extent != 1) {
+        for (axis, &extent) in axes_left.iter().enumerate().rev().filter(|(_, extent)| **extent != 1) {
             let own =
                 axis.checked_sub(missing).map_or(0, |axis| if self.shape[axis] == 1 { 0 } else { self.strides[axis] });
             match stride {
@@ -420,6 +423,7 @@ pub fn matmul_on_device(a: &DeviceArray, b: &DeviceArray, options: CallOptions) 
         match lease.settle(outcome) {
             Ok(product) => Ok(product),
             Err(fault) if super::was_cancelled(&fault) => Err(super::cancelled(OPERATION)),
+            Err(fault) if options.device == Device::RequireGpu => Err(fault_error(OPERATION, &fault)),
             Err(fault) => {
                 let stood_in = match a.dtype {
                     DType::Float32 => on_cpu::<f32>(a, b, &batch, options, report, &fault),

@@ -97,6 +97,11 @@ pub(crate) fn slots() -> std::result::Result<&'static [Slot], Fault> {
     Ok(SLOTS.get_or_init(|| found.iter().enumerate().map(slot).collect()))
 }
 
+/// Whether this process was forked from one that uses OpenCL, and so cannot.
+pub(crate) fn is_forked() -> bool {
+    candidates().is_err_and(|fault| fault.kind == FaultKind::Forked)
+}
+
 impl Slot {
     /// What is known of the device.
     pub fn info(&self) -> &'static DeviceInfo {

@@ -7,9 +7,12 @@ use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::dispatch::decide;
-use lapack_ai::{CallOptions, Scalar, matmul_into};
+use lapack_ai::{CallOptions, Device, Scalar, matmul_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+/// How much longer than the CPU an OpenCL device may take.
+const SLOW_DEVICE: f64 = 20.0;
 
 /// Matrix product with NumPy's rules: one-dimensional operands are a row (x1) or a column (x2), leading dimensions
 /// broadcast.
@@ -135,6 +138,9 @@ fn run<'py, T: Scalar>(
         (None, None) => unreachable!("one of the two is made above"),
     };
     let flops = 2.0 * m as f64 * n as f64 * a.cols() as f64 * b.count().max(a.count()) as f64;
+    // A device that was asked for may be a slow one, and then a call is long that would be short for the CPU.
+    let asked_for = matches!(call.device, Device::Gpu | Device::RequireGpu | Device::On(_));
+    let flops = if asked_for { SLOW_DEVICE * flops } else { flops };
     let c_object = output.as_ref().map_or(out, |output| Some(output.object()));
     let arrays = [Some(a_input.object()), Some(b_input.object()), c_object];
     let outcome = enter_lapack(py, flops, &arrays, move || matmul_into(&a, &b, &mut c, call))?;
