@@ -12,6 +12,7 @@
 use crate::discovery::{Candidate, DeviceId, DeviceInfo};
 use crate::fault::{Fault, FaultKind, check, injected};
 use crate::handle::{Handle, RawBuffer, RawContext, RawEvent, RawKernel, RawQueue, abandon, enter_process};
+use crate::kernels::gemm_variants::Variants;
 use crate::pool::{Block, Pool, PoolStats, lock};
 use crate::program::{ProgramStats, Programs, Source};
 use crate::staging::Staging;
@@ -95,6 +96,7 @@ pub(crate) struct Shared {
     pub(crate) info: DeviceInfo,
     pub(crate) device: DeviceId,
     pub(crate) programs: Programs,
+    pub(crate) variants: Variants,
     pub(crate) pool: Pool,
     pub(crate) staging: Staging,
     /// Kernels that are not timed, and those that are; together they are one in-order queue.
@@ -168,6 +170,7 @@ impl Gpu {
         let shared = Shared {
             pool: Pool::new(limit, info.max_allocation as usize),
             programs: Programs::new(settings.cache.clone(), identity),
+            variants: Variants::default(),
             staging: Staging::new(staging, settings.threads),
             info,
             device: id,

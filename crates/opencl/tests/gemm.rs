@@ -6,7 +6,8 @@ use common::gpu;
 use common::matrices::{Layout, OnDevice, check, conj_if, ratio};
 use lapack_ai_core::{Complex64, Scalar};
 use lapack_ai_opencl::kernels::gemm::gemm;
-use lapack_ai_opencl::{FaultKind, Gpu};
+use lapack_ai_opencl::{FaultKind, Gpu, Trace};
+use std::collections::BTreeSet;
 
 const ONE: Complex64 = Complex64::new(1.0, 0.0);
 
@@ -37,7 +38,8 @@ impl Case {
         }
     }
 
-    fn run<S: Scalar>(&self, gpu: &Gpu) {
+    /// The names of the kernels that ran.
+    fn run<S: Scalar>(&self, gpu: &Gpu) -> Vec<&'static str> {
         let [batch, m, n, k] = self.shape;
         let make = |which: usize, rows, cols| {
             let (rows, cols) = if self.transposed[which] { (cols, rows) } else { (rows, cols) };
@@ -52,7 +54,9 @@ impl Case {
         };
         let va = if self.transposed[0] { a.view().transposed() } else { a.view() };
         let vb = if self.transposed[1] { b.view().transposed() } else { b.view() };
-        gemm(gpu, self.alpha, (va, self.conjugated[0]), (vb, self.conjugated[1]), self.beta, c.view()).unwrap();
+        let trace = Trace::default();
+        let factors = ((va, self.conjugated[0]), (vb, self.conjugated[1]));
+        trace.enter(|| gemm(gpu, self.alpha, factors.0, factors.1, self.beta, c.view()).unwrap());
 
         let real = |z: Complex64| S::from_complex128(z).to_complex128();
         let (alpha, beta) = (real(self.alpha), real(self.beta));
@@ -72,6 +76,7 @@ impl Case {
             self.shape, self.layouts, self.transposed, self.conjugated
         );
         check(&what, worst);
+        trace.spans().into_iter().map(|span| span.name).collect()
     }
 }
 
@@ -148,11 +153,126 @@ fn no_terms_leave_beta_times_c_and_no_elements_leave_nothing() {
     all_types!(&gpu, run);
 }
 
+/// The kernels of a device whose every variant is known to be taken.
+fn has_matrix_units(gpu: &Gpu) -> bool {
+    ["H100", "H200"].iter().any(|name| gpu.info().name.contains(name))
+}
+
+#[test]
+fn large_products_are_right_in_every_layout_with_every_variant_of_the_device() {
+    fn run<S: Scalar>(gpu: &Gpu, seen: &mut BTreeSet<&'static str>) {
+        let units = gpu.info().compute_units as usize;
+        let factors = [(1.0, 0.0), (-0.75, 0.5), (0.5, 1.0)];
+        let mut turn = 0;
+        // Large tiles with ragged edges on all sides, small ones, one of each exact; k odd, even, short and a single term.
+        for shape in [
+            [units.div_ceil(2), 200, 121, 21],
+            [units.div_ceil(4), 256, 256, 16],
+            [1, 131, 197, 77],
+            [2, 64, 192, 40],
+            [1, 70, 36, 1],
+            [3, 1, 90, 33],
+            [1, 90, 1, 64],
+            [1, 40, 40, 1000],
+            [1, 129, 65, 3001],
+        ] {
+            for layout in Layout::ALL {
+                for transposed in PAIRS {
+                    turn += 1;
+                    let large = shape[0] * shape[1] > 1000;
+                    if large && !matches!(layout, Layout::RowMajor | Layout::ColPadded) {
+                        continue;
+                    }
+                    let next = |by: usize| match large {
+                        true => layout,
+                        false => Layout::ALL[(turn + by) % Layout::ALL.len()],
+                    };
+                    let c = if turn % 2 == 0 { Layout::RowPadded } else { Layout::ColMajor };
+                    let (alpha, beta) = factors[turn % factors.len()];
+                    let case = Case {
+                        layouts: [layout, next(turn / 7), c],
+                        transposed,
+                        alpha: Complex64::new(alpha, 0.0),
+                        beta: Complex64::new(beta, 0.0),
+                        ..Case::new(shape)
+                    };
+                    seen.extend(case.run::<S>(gpu));
+                }
+            }
+        }
+        let repeated = Case { repeated: [true, false], ..Case::new([5, 65, 130, 30]) };
+        seen.extend(repeated.run::<S>(gpu));
+        // Uses enough of an element that the operands are copied into the other layout, with odd extents.
+        for transposed in PAIRS {
+            seen.extend(Case { transposed, ..Case::new([1, 801, 785, 11]) }.run::<S>(gpu));
+        }
+    }
+    let Some(gpu) = gpu() else { return };
+    if gpu.info().is_cpu {
+        println!("skipped: a CPU has no variants, and would take minutes");
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    run::<f32>(&gpu, &mut seen);
+    if gpu.info().float64 {
+        run::<f64>(&gpu, &mut seen);
+    }
+    println!("kernels: {seen:?}");
+    if has_matrix_units(&gpu) {
+        for kernel in ["gemm_f32_async", "gemm_f64_mma", "gemm_sum"] {
+            assert!(seen.contains(kernel), "{kernel} did not run: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn large_batches_of_small_products_are_right_and_have_a_kernel_of_their_own() {
+    fn run<S: Scalar>(gpu: &Gpu) {
+        // 33 MB each: from 32 MB on a shape has a program of its own.
+        for [m, n, k] in [[4, 4, 4], [8, 8, 8], [16, 16, 16], [32, 32, 32], [5, 7, 6], [3, 8, 1], [12, 4, 20]] {
+            let batch = 34_000_000 / ((m * k + k * n + m * n) * size_of::<S>()) + 1;
+            for (turn, transposed) in PAIRS.into_iter().enumerate() {
+                // All four for one shape, one for each of the others.
+                if m != 8 && (m + n) % 4 != turn {
+                    continue;
+                }
+                let layouts = match turn {
+                    0 => [Layout::RowMajor; 3],
+                    1 => [Layout::ColMajor, Layout::ColMajor, Layout::RowMajor],
+                    2 => [Layout::RowPadded, Layout::RowMajor, Layout::ColPadded],
+                    _ => [Layout::ColMajor, Layout::RowMajor, Layout::ColMajor],
+                };
+                let repeated = [turn == 3, false];
+                let (alpha, beta) = [(1.0, 0.0), (-0.75, 0.5)][turn % 2];
+                let case = Case {
+                    layouts,
+                    transposed,
+                    repeated,
+                    alpha: Complex64::new(alpha, 0.0),
+                    beta: Complex64::new(beta, 0.0),
+                    ..Case::new([batch, m, n, k])
+                };
+                let matrix_units = has_matrix_units(gpu) && size_of::<S>() == 8 && m.max(n).max(k) > 16;
+                let expected = if matrix_units { "gemm_f64_mma" } else { "gemm_batched" };
+                assert_eq!(case.run::<S>(gpu), [expected], "{:?}", case.shape);
+            }
+        }
+        // No divisor of 11 is a fit part for a work-item: the kernel for all shapes.
+        let case = Case::new([34_000_000 / (3 * 121 * size_of::<S>()) + 1, 11, 11, 11]);
+        assert_eq!(case.run::<S>(gpu), ["gemm_small"]);
+    }
+    let Some(gpu) = gpu() else { return };
+    run::<f32>(&gpu);
+    if gpu.info().float64 {
+        run::<f64>(&gpu);
+    }
+}
+
 #[test]
 fn a_nan_and_an_inf_reach_their_own_row_and_column_only() {
     fn run<S: Scalar>(gpu: &Gpu) {
         // Extents beside the tiles, so that zeros stand in for what lies outside; once for each kernel.
-        for [m, n, k] in [[67, 66, 19], [7, 6, 5]] {
+        for [m, n, k] in [[67, 66, 19], [7, 6, 5], [300, 401, 130]] {
             let at = |i, j, si, sj, strange| Complex64::new(if (i, j) == (si, sj) { strange } else { 1.0 }, 0.0);
             let a = OnDevice::<S>::new(gpu, Layout::RowMajor, [1, m, k], |_, i, l| at(i, l, m - 1, k - 1, f64::NAN));
             let b = OnDevice::<S>::new(gpu, Layout::RowMajor, [1, k, n], |_, l, j| at(l, j, 0, n - 1, f64::INFINITY));

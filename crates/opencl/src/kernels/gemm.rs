@@ -1,5 +1,7 @@
-//! The general matrix product (`kernels/matrix_multiply/gemm.cl`).
+//! The matrix product: the general kernels (`kernels/matrix_multiply/gemm.cl`), which run everywhere, and where a device and a
+//! shape have a faster one, that ([`super::gemm_variants`]).
 
+use super::gemm_variants::{Product, launch};
 use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
@@ -45,6 +47,9 @@ pub fn gemm(
         true => ((a, conj_a), (b, conj_b), c),
         false => ((b.transposed(), conj_b), (a.transposed(), conj_a), c.transposed()),
     };
+    if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
+        return Ok(());
+    }
     let (m, n, k) = (c.rows, c.cols, if alpha.is_zero() { 0 } else { a.cols });
     let mut args = Vec::with_capacity(26);
     args.extend(a.args());

@@ -1,0 +1,81 @@
+"""Matrix products on a GPU beside cuBLAS, through torch: the example `gemm_bench`, then each of its cases with torch.
+
+    cargo build --release -p lapack-ai-opencl --example gemm_bench
+    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json]
+
+Needs torch with CUDA. Times are those of device events around one product, the median of several; random data.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+
+def median_seconds(work, repeats: int) -> float:
+    """Median time of `work` on the device."""
+    times = []
+    for _ in range(repeats + 1):
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        # Work in the queue before the first event keeps the host's time out of the interval.
+        torch.cuda._sleep(200_000)
+        start.record()
+        work()
+        end.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(end) * 1e-3)
+    return sorted(times[1:])[repeats // 2]
+
+
+def peer_seconds(case: dict) -> float:
+    """The time of cuBLAS for a case."""
+    dtype = getattr(torch, case["dtype"])
+    batch, m, n, k = (case[key] for key in ("batch", "m", "n", "k"))
+
+    def matrix(rows: int, cols: int, transposed: bool) -> torch.Tensor:
+        shape = (batch, cols, rows) if transposed else (batch, rows, cols)
+        made = torch.rand(shape, dtype=dtype, device="cuda") - 0.5
+        made = made.transpose(1, 2) if transposed else made
+        return made if batch > 1 else made[0]
+
+    a, b = matrix(m, k, case["ops"][0] == "T"), matrix(k, n, case["ops"][1] == "T")
+    out = torch.empty((batch, m, n) if batch > 1 else (m, n), dtype=dtype, device="cuda")
+    repeats = int(min(25, max(5, 4e11 / (2 * batch * m * n * k))))
+    return median_seconds(lambda: torch.matmul(a, b, out=out), repeats)
+
+
+def copy_rate() -> float:
+    """GB/s of a large copy, bytes read and written."""
+    source = torch.rand(1 << 28, device="cuda")
+    target = torch.empty_like(source)
+    return 2 * source.nbytes / median_seconds(lambda: target.copy_(source), 9) / 1e9
+
+
+def main() -> None:
+    torch.backends.cuda.matmul.allow_tf32 = False
+    lines = subprocess.run([sys.argv[1]], check=True, capture_output=True, text=True).stdout.splitlines()
+    first, *cases = (json.loads(line) for line in lines)
+    result = {
+        **first,
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "copy_gbs": round(copy_rate()),
+        "cases": cases,
+    }
+    print(first, result["torch"], f"copy {result['copy_gbs']} GB/s")
+    for case in cases:
+        case["cublas_seconds"] = peer_seconds(case)
+        case["ratio"] = round(case["cublas_seconds"] / case["seconds"], 3)
+        peer = case["tflops"] / case["ratio"]
+        print(
+            f"{case['dtype']} {case['ops']} {case['batch']} x {case['m']} {case['n']} {case['k']}: {case['tflops']:.1f} TFLOP/s "
+            f"{case['gbs']:.0f} GB/s, cuBLAS {peer:.1f}, ratio {case['ratio']:.2f}, error {case['error']:.1e} {case['kernels']}"
+        )
+    if len(sys.argv) > 2:
+        Path(sys.argv[2]).write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

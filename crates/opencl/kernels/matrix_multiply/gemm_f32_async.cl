@@ -1,0 +1,163 @@
+// C = alpha op(A) op(B) + beta C for float, on NVIDIA devices with cp.async (compute capability 8.0).
+//
+// The contract is that of gemm.cl, with strides of 1 where the options say so. BM x BN elements of C belong to a work-group,
+// 8 TM x 4 TN of them to a warp, TM x TN to a work-item, in pieces of 4 x 4: piece (r, s) of item (x, y), x = 0..7, y = 0..3,
+// begins at row 32 r + 4 x and column 16 s + 4 y of the warp's part, so that a load from local memory takes 16 bytes and the
+// lanes of a warp read neighbouring ones. The work-group walks along k in steps of 8; STAGES slots of local memory hold the
+// tiles of the next steps, [8][extent + 4], filled by cp.async; what lies outside of the matrices is filled with zeros. The
+// operands of the next term are loaded into registers while the present one is worked on, so that a slot is free again as soon
+// as its last term is in registers: one barrier for each 8 terms.
+//
+//   -DBM -DBN -DTM -DTN -DSTAGES   TM and TN multiples of 4; local memory is STAGES * (BM + BN + 8) * 32 bytes, at most 48 KiB
+//   -DA_K -DB_K           1: the operand's stride along k is 1, and its tile is transposed on its way, 4 bytes a copy; the 4
+//                         elements of padding put the 8 terms of 4 outer indices on different banks. 0: the stride along m or n is
+//   -DA_BYTES -DB_BYTES   16: not along k, offset, leading dimension and batch stride are multiples of 4, and what stands behind
+//                         a line up to the next multiple of 4 may be read; 4: any
+
+#define BK 8
+#define WARPS_M (BM / (8 * TM))
+#define ITEMS (WARPS_M * (BN / (4 * TN)) * 32)
+#define A_PITCH (BM + 4)
+#define B_PITCH (BN + 4)
+#define A_TILE (BK * A_PITCH)
+#define SLOT (A_TILE + BK * B_PITCH)
+// Row tiles that are walked before the next column tile: their parts of op(A) stay in the cache meanwhile.
+#define BAND 8
+
+static inline uint local_address(__local const void *at) { return (uint)(ulong)at; }
+
+// Copies the terms from `from` on of a tile of `extent` outer indices, of which `outer` exist, to `to`; `depth` terms exist.
+// `stride` is that of the direction that is not contiguous.
+static inline void fetch_tile(
+    uint to, __global const float *from, long stride, int along_k, int extent, int width, int outer, int depth, int lid) {
+    int each = width / 4, lanes = along_k ? BK : extent / each;
+    int c = lid % lanes * each, line = lid / lanes;
+    __global const float *at = from + line * stride + c;
+    int inside = c < (along_k ? depth : outer), lines = (along_k ? outer : depth) - line;
+#pragma unroll
+    for (int part = 0; part < extent * BK / each / ITEMS; part++) {
+        int step = part * (ITEMS / lanes), l = line + step;
+        uint place = to + 4 * (along_k ? c * (extent + 4) + l : l * (extent + 4) + c);
+        int taken = inside && step < lines;
+        if (width == 16) {
+            asm volatile("{.reg .pred p; setp.eq.s32 p, %2, 0; cp.async.cg.shared.global [%0], [%1], 16, p;}"
+                         ::"r"(place), "l"((ulong)(at + step * stride)), "r"(taken));
+        } else {
+            asm volatile("{.reg .pred p; setp.eq.s32 p, %2, 0; cp.async.ca.shared.global [%0], [%1], 4, p;}"
+                         ::"r"(place), "l"((ulong)(at + step * stride)), "r"(taken));
+        }
+    }
+}
+
+static inline void fragment(float *f, __local const float *line, int pieces, int apart) {
+#pragma unroll
+    for (int r = 0; r < pieces; r++) {
+        float4 x = *(__local const float4 *)(line + r * apart);
+        f[4 * r] = x.x, f[4 * r + 1] = x.y, f[4 * r + 2] = x.z, f[4 * r + 3] = x.w;
+    }
+}
+
+// gemm_f32_async
+//   a, a_off, a_ld, a_bs   op(A), m x k: buffer, long offset, stride of the direction that is not contiguous, batch stride
+//   b, b_off, b_ld, b_bs   op(B), likewise, k x n
+//   c, c_off, c_ld, c_bs   C, likewise, m x n; rows are contiguous; A and B do not overlap it
+//   m, n, k                int extents, k at most 2^30
+//   alpha, beta            float
+// Local size (ITEMS, 1, 1); dimension 0 goes along the tiles of C, one each, 2 along the batch.
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f32_async(
+    __global const float *a, long a_off, long a_ld, long a_bs,
+    __global const float *b, long b_off, long b_ld, long b_bs,
+    __global float *c, long c_off, long c_ld, long c_bs,
+    int m, int n, int k, float alpha, float beta) {
+    __local float tiles[STAGES * SLOT] __attribute__((aligned(128)));
+    int lid = get_local_id(0), lane = lid & 31, warp = lid >> 5;
+    int im = warp % WARPS_M * (8 * TM) + lane % 8 * 4, in = warp / WARPS_M * (4 * TN) + lane / 8 * 4;
+    int tiles_m = (m + BM - 1) / BM, tiles_n = (n + BN - 1) / BN, tile = get_group_id(0);
+    int band = tile / (BAND * tiles_n), within = tile % (BAND * tiles_n), height = min(BAND, tiles_m - band * BAND);
+    int i0 = (band * BAND + within % height) * BM, j0 = within / height * BN;
+    int rows = min(BM, m - i0), cols = min(BN, n - j0);
+    long a_step = A_K ? BK : BK * a_ld, b_step = B_K ? BK : BK * b_ld;
+    uint base = local_address(tiles);
+    long triple = get_group_id(2);
+    __global const float *a_at = a + (a_off + triple * a_bs + i0 * (A_K ? a_ld : 1));
+    __global const float *b_at = b + (b_off + triple * b_bs + j0 * (B_K ? b_ld : 1));
+
+    float sum[TM][TN];
+#pragma unroll
+    for (int i = 0; i < TM; i++) {
+#pragma unroll
+        for (int j = 0; j < TN; j++) {
+            sum[i][j] = 0;
+        }
+    }
+    int depth = k;
+#pragma unroll
+    for (int s = 0; s < STAGES; s++) {
+        fetch_tile(base + s * SLOT * 4, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid);
+        fetch_tile(base + (s * SLOT + A_TILE) * 4, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid);
+        asm volatile("cp.async.commit_group;");
+        a_at += a_step, b_at += b_step, depth -= BK;
+    }
+    asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 1) : "memory");
+    barrier(CLK_LOCAL_MEM_FENCE);
+    float p[2][TM], q[2][TN];
+    fragment(p[0], tiles + im, TM / 4, 32);
+    fragment(q[0], tiles + A_TILE + in, TN / 4, 16);
+    int slot = 0;
+#pragma unroll 1
+    for (int l0 = 0; l0 < k; l0 += BK) {
+        int next = slot + SLOT == STAGES * SLOT ? 0 : slot + SLOT;
+#pragma unroll
+        for (int l = 0; l < BK; l++) {
+            if (l == BK - 1) {
+                // All of the slot is in registers, and the next one has arrived.
+                asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
+                barrier(CLK_LOCAL_MEM_FENCE);
+                fetch_tile(base + slot * 4, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid);
+                fetch_tile(base + (slot + A_TILE) * 4, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid);
+                asm volatile("cp.async.commit_group;");
+                a_at += a_step, b_at += b_step, depth -= BK;
+            }
+            __local const float *from = tiles + (l == BK - 1 ? next : slot + (l + 1) * A_PITCH);
+            fragment(p[(l + 1) % 2], from + im, TM / 4, 32);
+            from = tiles + A_TILE + (l == BK - 1 ? next : slot + (l + 1) * B_PITCH);
+            fragment(q[(l + 1) % 2], from + in, TN / 4, 16);
+#pragma unroll
+            for (int i = 0; i < TM; i++) {
+#pragma unroll
+                for (int j = 0; j < TN; j++) {
+                    sum[i][j] = fma(p[l % 2][i], q[l % 2][j], sum[i][j]);
+                }
+            }
+        }
+        slot = next;
+    }
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
+
+    __global float *c_at = c + (c_off + triple * c_bs + j0 * c_ld + i0);
+    int in_fours = (((ulong)c_at | (ulong)(c_ld * 4)) & 15) == 0;
+#pragma unroll
+    for (int j = 0; j < TN; j++) {
+        int col = in + j / 4 * 16 + j % 4;
+        if (col < cols) {
+#pragma unroll
+            for (int r = 0; r < TM / 4; r++) {
+                int row = im + 32 * r;
+                __global float *at = c_at + (col * c_ld + row);
+                float4 x = alpha * (float4)(sum[4 * r][j], sum[4 * r + 1][j], sum[4 * r + 2][j], sum[4 * r + 3][j]);
+                if (in_fours && row + 3 < rows) {
+                    __global float4 *four = (__global float4 *)at;
+                    *four = beta == 0 ? x : x + beta * *four;
+                } else {
+                    float each[4] = {x.x, x.y, x.z, x.w};
+#pragma unroll
+                    for (int i = 0; i < 4; i++) {
+                        if (row + i < rows) {
+                            at[i] = beta == 0 ? each[i] : each[i] + beta * at[i];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
