@@ -156,8 +156,8 @@ def main() -> None:
     parser.add_argument("--output")
     options = parser.parse_args()
     started = time.perf_counter()
-    points = lap.calibrate(["matmul"], progress=True)
-    points += lap.calibrate(OTHERS, ["float32", "float64"], progress=True)
+    points = lap.calibrate(["matmul"], seconds=4, progress=True)
+    points += lap.calibrate(OTHERS, ["float32", "float64"], seconds=2, progress=True)
     calibration = time.perf_counter() - started
     rng = np.random.default_rng(options.seed)
     count = options.cases * 3 // 4

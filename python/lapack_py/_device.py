@@ -225,7 +225,7 @@ def calibrate(
     ops: Iterable[str] = ("matmul",),
     dtypes: Iterable[str] = _DTYPES,
     *,
-    seconds: float = 1.5,
+    seconds: float = 3.0,
     progress: bool | Callable[[float, str], None] = False,
 ) -> int:
     """Measures how fast this machine's engines are, once; the result is kept on disk and used by ``gpu="auto"``.
