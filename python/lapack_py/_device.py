@@ -95,9 +95,12 @@ def results_to_device(result: Any, number: int) -> Any:
     """The arrays of a result on the device; named tuples stay what they are, and so does what is no array."""
     if isinstance(result, tuple):
         items = [results_to_device(item, number) for item in result]
-        named = hasattr(result, "_fields")
+        fields = getattr(result, "_fields", None)
+        if fields is None:
+            return tuple(items)
+        named: Any = result
         # `_replace` keeps what a result has beside its fields.
-        return result._replace(**dict(zip(result._fields, items, strict=True))) if named else tuple(items)
+        return named._replace(**dict(zip(fields, items, strict=True)))
     if isinstance(result, np.ndarray) and result.dtype.char in "fdFD":
         return _native.to_device(result, number)
     return result

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -194,13 +194,15 @@ def _holds_device_arrays(args: tuple[Any, ...], keywords: dict[str, Any]) -> boo
     )
 
 
-def _through_the_host(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def _through_the_host(function: Callable[..., _Returned], args: Any, keywords: dict[str, Any]) -> _Returned:
     """A composed operation on device arrays: NumPy's part of it needs them at the host; the results go back."""
     from ._device import on_the_host, results_to_device
 
     args, keywords, number = on_the_host(args, keywords)
     result = function(*args, **keywords)
-    return result if number is None else results_to_device(result, number)
+    # The type of arrays changes, which no annotation of the operations tells.
+    brought: Any = result if number is None else results_to_device(result, number)
+    return cast("_Returned", brought)
 
 
 def _as_called(fields: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ fn seconds(work: impl FnOnce()) -> f64 {
 /// GB/s as the caller sees them, and without the host's copies: what the bus does from and to pinned memory.
 fn transfers(gpu: &Gpu, bytes: usize) -> [f64; 4] {
     let block = gpu.alloc(bytes).expect("memory for a transfer");
-    let mut host: Vec<u8> = (0..bytes).map(|i| (i * 31 >> 3) as u8).collect();
+    let mut host: Vec<u8> = (0..bytes).map(|i| ((i * 31) >> 3) as u8).collect();
     let up = repeated(9, || seconds(|| gpu.write(&block, 0, &host).expect("a transfer")));
     let down = repeated(9, || seconds(|| gpu.read(&block, 0, &mut host).expect("a transfer")));
     let pinned_up = repeated(9, || seconds(|| gpu.upload(&block, 0, bytes, &|_, _| (), &never).expect("a transfer")));

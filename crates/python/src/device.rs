@@ -343,7 +343,7 @@ impl PyDeviceArray {
                 axis += 1;
             } else if let Ok(slice) = key.cast::<PySlice>() {
                 let range = slice.indices(array.shape()[axis] as isize)?;
-                array = array.sliced(axis, range.start.max(0) as usize, range.slicelength as usize, range.step);
+                array = array.sliced(axis, range.start.max(0) as usize, range.slicelength, range.step);
                 axis += 1;
                 own += 1;
             } else if let Some(index) = whole_number(key) {

@@ -1,6 +1,6 @@
 //! Which engine computes, and why.
 //!
-//! An operation without GPU kernels is the CPU's, and [`decide`] says so. For one with kernels, [`run`] asks the cost model
+//! An operation without GPU kernels is the CPU's, and [`decide`] says so. For one with kernels, `run` asks the cost model
 //! (`model`), the device's circuit breaker (`breaker`) and the memory, lets the chosen engine compute, and lets the CPU
 //! step in where a device fails. What the user asked for is honoured: `require` fails where the GPU does, `gpu=True` warns,
 //! the default tells the report.

@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn ranges_cover_an_extent_without_gaps() {
         assert_eq!(ranges(10, 4).collect::<Vec<_>>(), [0..4, 4..8, 8..10]);
-        assert_eq!(ranges(0, 4).collect::<Vec<_>>(), [0..0]);
+        assert!(ranges(0, 4).eq(std::iter::once(0..0)));
     }
 
     #[test]

@@ -85,6 +85,11 @@ fn eps(dtype: DType) -> f64 {
     }
 }
 
+/// Whether a difference is more than is allowed; one that is NaN is.
+fn exceeds(difference: f64, allowed: f64) -> bool {
+    difference.is_nan() || difference > allowed
+}
+
 /// Compares some elements of `c = a b`. Returns the time it took.
 ///
 /// # Errors
@@ -103,7 +108,7 @@ pub(crate) fn sample(gpu: &Gpu, a: DeviceView<'_>, b: DeviceView<'_>, c: DeviceV
     let tolerance = SLACK * (k + 8) as f64 * eps(c.dtype());
     for (sample, [i, j, t]) in samples.iter().zip(positions) {
         // A bound that is not finite comes from NaN or Inf in the operands, or from overflow: nothing can be said.
-        if sample.bound.is_finite() && !(sample.difference <= tolerance * sample.bound) {
+        if sample.bound.is_finite() && exceeds(sample.difference, tolerance * sample.bound) {
             return Err(wrong(gpu, format!("element ({i}, {j}) of matrix {t} is off by {:.1e}", sample.difference)));
         }
     }
@@ -159,7 +164,7 @@ pub(crate) fn full<T: Scalar>(
     for (index, bound) in bound.iter().enumerate() {
         let difference = (0..parts).map(|part| (abx[index * parts + part] - cx[index * parts + part]).abs());
         let difference = difference.fold(0.0, |worst: f64, d| if d.is_nan() { d } else { worst.max(d) });
-        if bound.is_finite() && !(difference <= tolerance * bound) {
+        if bound.is_finite() && exceeds(difference, tolerance * bound) {
             let (matrix, row) = (index / m, index % m);
             return Err(wrong(gpu, format!("row {row} of matrix {matrix} is off by {difference:.1e}")));
         }
