@@ -304,10 +304,15 @@ LONG = {
     "download": (
         "y = big = lap.to_device(np.ones((1500, 1500)) / 1500)\n"
         "(big @ big).numpy()\n"
-        "started = time.monotonic()\n"
-        "(big @ big).numpy()\n"
-        "steps = int(4 / (time.monotonic() - started)) + 2\n"
-        "for _ in range(steps):\n"
+        "steps, took = 1, 0.0\n"
+        "while took < 0.3:\n"
+        "    steps *= 2\n"
+        "    started = time.monotonic()\n"
+        "    for _ in range(steps):\n"
+        "        y = y @ big\n"
+        "    y.numpy()\n"
+        "    took = time.monotonic() - started\n"
+        "for _ in range(int(4 / took * steps) + 2):\n"
         "    y = y @ big",
         "y.numpy()",
     ),
