@@ -1,5 +1,5 @@
 //! The matrix product: the general kernels (`kernels/matrix_multiply/gemm.cl`), which run everywhere, and where a device and a
-//! shape have a faster one, that ([`super::gemm_variants`]).
+//! shape have a faster one, that (`gemm_variants.rs`).
 
 use super::gemm_variants::{Product, launch};
 use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
