@@ -69,9 +69,10 @@ def main() -> None:
         case["cublas_seconds"] = peer_seconds(case)
         case["ratio"] = round(case["cublas_seconds"] / case["seconds"], 3)
         peer = case["tflops"] / case["ratio"]
+        shape = " ".join(str(case[key]) for key in ("batch", "m", "n", "k"))
         print(
-            f"{case['dtype']} {case['ops']} {case['batch']} x {case['m']} {case['n']} {case['k']}: {case['tflops']:.1f} TFLOP/s "
-            f"{case['gbs']:.0f} GB/s, cuBLAS {peer:.1f}, ratio {case['ratio']:.2f}, error {case['error']:.1e} {case['kernels']}"
+            f"{case['dtype']} {case['ops']} {shape}: {case['tflops']:.1f} TFLOP/s, {case['gbs']:.0f} GB/s, "
+            f"cuBLAS {peer:.1f} TFLOP/s, ratio {case['ratio']:.2f}, error {case['error']:.1e}, {case['kernels']}"
         )
     if len(sys.argv) > 2:
         Path(sys.argv[2]).write_text(json.dumps(result, indent=1) + "\n")

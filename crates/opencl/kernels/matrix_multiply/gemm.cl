@@ -22,7 +22,7 @@
 #else
 #define BK 16
 #endif
-#define RM 4
+#define RM (COMPLEX ? 8 : 4)
 #define RN 4
 #endif
 

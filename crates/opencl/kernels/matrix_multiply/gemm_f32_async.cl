@@ -13,6 +13,7 @@
 //                         elements of padding put the 8 terms of 4 outer indices on different banks. 0: the stride along m or n is
 //   -DA_BYTES -DB_BYTES   16: not along k, offset, leading dimension and batch stride are multiples of 4, and what stands behind
 //                         a line up to the next multiple of 4 may be read; 4: any
+//   -DC_T                 1: C's columns are contiguous; 0: its rows are
 
 #define BK 8
 #define WARPS_M (BM / (8 * TM))
@@ -60,7 +61,7 @@ static inline void fragment(float *f, __local const float *line, int pieces, int
 // gemm_f32_async
 //   a, a_off, a_ld, a_bs   op(A), m x k: buffer, long offset, stride of the direction that is not contiguous, batch stride
 //   b, b_off, b_ld, b_bs   op(B), likewise, k x n
-//   c, c_off, c_ld, c_bs   C, likewise, m x n; rows are contiguous; A and B do not overlap it
+//   c, c_off, c_ld, c_bs   C, likewise, m x n; A and B do not overlap it
 //   m, n, k                int extents, k at most 2^30
 //   alpha, beta            float
 // Local size (ITEMS, 1, 1); dimension 0 goes along the tiles of C, one each, 2 along the batch.
@@ -134,27 +135,30 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f32_async(
     }
     asm volatile("cp.async.wait_group 0;" ::: "memory");
 
-    __global float *c_at = c + (c_off + triple * c_bs + j0 * c_ld + i0);
+    // Four neighbours of C: along its columns' direction of the piece or along its rows'.
+    __global float *c_at = c + (c_off + triple * c_bs + (C_T ? i0 * c_ld + j0 : j0 * c_ld + i0));
     int in_fours = (((ulong)c_at | (ulong)(c_ld * 4)) & 15) == 0;
 #pragma unroll
-    for (int j = 0; j < TN; j++) {
-        int col = in + j / 4 * 16 + j % 4;
-        if (col < cols) {
+    for (int s = 0; s < (C_T ? TM : TN); s++) {
 #pragma unroll
-            for (int r = 0; r < TM / 4; r++) {
-                int row = im + 32 * r;
-                __global float *at = c_at + (col * c_ld + row);
-                float4 x = alpha * (float4)(sum[4 * r][j], sum[4 * r + 1][j], sum[4 * r + 2][j], sum[4 * r + 3][j]);
-                if (in_fours && row + 3 < rows) {
-                    __global float4 *four = (__global float4 *)at;
-                    *four = beta == 0 ? x : x + beta * *four;
-                } else {
-                    float each[4] = {x.x, x.y, x.z, x.w};
+        for (int r = 0; r < (C_T ? TN : TM) / 4; r++) {
+            int row = C_T ? im + s / 4 * 32 + s % 4 : im + 32 * r, col = C_T ? in + 16 * r : in + s / 4 * 16 + s % 4;
+            int left = row < rows && col < cols ? (C_T ? cols - col : rows - row) : 0;
+            float each[4];
 #pragma unroll
-                    for (int i = 0; i < 4; i++) {
-                        if (row + i < rows) {
-                            at[i] = beta == 0 ? each[i] : each[i] + beta * at[i];
-                        }
+            for (int i = 0; i < 4; i++) {
+                each[i] = alpha * sum[C_T ? s : 4 * r + i][C_T ? 4 * r + i : s];
+            }
+            __global float *at = c_at + (C_T ? row * c_ld + col : col * c_ld + row);
+            if (in_fours && left >= 4) {
+                __global float4 *four = (__global float4 *)at;
+                float4 x = (float4)(each[0], each[1], each[2], each[3]);
+                *four = beta == 0 ? x : x + beta * *four;
+            } else {
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    if (i < left) {
+                        at[i] = beta == 0 ? each[i] : each[i] + beta * at[i];
                     }
                 }
             }

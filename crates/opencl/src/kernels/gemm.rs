@@ -1,5 +1,5 @@
 //! The matrix product: the general kernels (`kernels/matrix_multiply/gemm.cl`), which run everywhere, and where a device and a
-//! shape have a faster one, that ([`super::gemm_variants`]).
+//! shape have a faster one, that (`gemm_variants.rs`).
 
 use super::gemm_variants::{Product, launch};
 use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
@@ -65,7 +65,8 @@ pub fn gemm(
         let local = [(slots * m * n).next_power_of_two().clamp(32, GROUP), 1, 1];
         return gpu.launch(&SOURCE, options, "gemm_small", &args, grid([c.batch.div_ceil(slots), 1, 1], local), local);
     }
-    let local = [GROUP, 1, 1];
+    // A work-item has 4 x 4 elements, 8 x 4 complex ones.
+    let local = [if c.dtype.is_complex() { GROUP / 2 } else { GROUP }, 1, 1];
     let groups = [m.div_ceil(TILE) * n.div_ceil(TILE), 1, c.batch];
     gpu.launch(&SOURCE, options, "gemm", &args, grid(groups, local), local)
 }

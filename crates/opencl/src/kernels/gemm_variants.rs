@@ -141,7 +141,7 @@ pub(super) fn launch(gpu: &Gpu, product: Product<'_>) -> Result<bool, Fault> {
     }
 }
 
-/// Shape (batch, m, n, k), compute units, places of A and B, whether C's columns are contiguous.
+/// The kernel for a shape (batch, m, n, k), compute units, places of A and B, and whether C's columns are contiguous.
 type Choose = fn([usize; 4], usize, Place, Place, bool) -> Call;
 
 /// Launches a kernel with tiles of C, in parts if need be.
@@ -219,6 +219,13 @@ fn in_parts(gpu: &Gpu, product: &Product<'_>, part: usize, choose: Choose) -> Re
 
 /// Brings the operands into a layout that the kernel takes, where it must or should be, and launches it.
 fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault> {
+    let along_k = |view: &DeviceView<'_>| Place::of(view).is_some_and(|place| place.along_k);
+    // C^T = B^T A^T has the better layout, where k is contiguous in A alone.
+    let turned = along_k(&product.a) && !along_k(&product.b.transposed());
+    let product = match turned {
+        true => Product { a: product.b.transposed(), b: product.a.transposed(), c: product.c.transposed(), ..product },
+        false => product,
+    };
     let Product { a, b, c, .. } = product;
     let block_a = packed(gpu, &a, c.cols, PACK_A)?;
     let block_b = packed(gpu, &b.transposed(), c.rows, PACK_B)?;
@@ -228,17 +235,9 @@ fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault>
     let place = |view: &DeviceView<'_>, packed: bool| {
         Place::of(view).map(|place| Place { wide: place.wide || packed, ..place })
     };
-    let (Some(mut place_a), Some(mut place_b)) =
-        (place(&view_a, block_a.is_some()), place(&view_b.transposed(), block_b.is_some()))
-    else {
-        return Ok(false);
-    };
-    let mut product = Product { a: view_a, b: view_b, ..product };
-    let turned = c.dtype == DType::Float64 && place_a.along_k && !place_b.along_k;
-    if turned {
-        product = Product { a: view_b.transposed(), b: view_a.transposed(), c: c.transposed(), ..product };
-        (place_a, place_b) = (place_b, place_a);
-    }
+    let places = (place(&view_a, block_a.is_some()), place(&view_b.transposed(), block_b.is_some()));
+    let (Some(place_a), Some(place_b)) = places else { return Ok(false) };
+    let product = Product { a: view_a, b: view_b, ..product };
     let c_ld = if turned { product.c.row_stride } else { product.c.col_stride };
     let operand = |view: &DeviceView<'_>, ld: isize, first: usize| {
         let offset = view.offset as i64 + first as i64 * view.batch_stride as i64;
@@ -328,19 +327,24 @@ fn large_tile_pays([batch, m, n]: [usize; 3], units: usize) -> bool {
 fn f64_mma(shape: [usize; 4], units: usize, a: Place, b: Place, turned: bool) -> Call {
     let [batch, m, n, k] = shape;
     let large = large_tile_pays([batch, m, n], units);
+    let many = batch == 1 && m.div_ceil(128) * n.div_ceil(64) >= 32 * units;
+    let few = 2 * m.div_ceil(64) * n.div_ceil(64) * batch <= units;
     let plain = !a.along_k && b.along_k && a.wide && b.wide;
     // Extents of a group's and a warp's part of C, BK, STAGES.
-    let (tile, [wm, wn], step, stages) = match large {
+    let (tile, [wm, wn], step, stages) = match k {
         _ if m.max(n) <= 32 => ([32, 32], [16, 16], 16, 4),
+        _ if few => ([64, 32], [32, 16], 16, 3),
         // Work-groups that end soon: two and more on a unit, one storing while another computes.
-        true if k <= 64 => ([128, 64], [64, 32], 16, 2),
-        true if k > 512 && plain => ([128, 128], [32, 32], 8, 3),
-        true if k > 512 => ([128, 128], [64, 32], 8, 3),
+        0..=128 if many => ([128, 64], [64, 32], 16, 2),
+        0..=64 if batch == 1 => ([64, 64], [32, 32], 8, 4),
+        0..=512 => ([64, 64], [32, 32], 16, 3),
+        _ if large && plain => ([128, 128], [32, 32], 8, 3),
+        _ if large => ([128, 128], [64, 32], 8, 3),
         _ => ([64, 64], [32, 32], 16, 3),
     };
     let [ordered, two_b, spread] = match (a.along_k, b.along_k) {
-        _ if plain => [0, 0, 0],
-        (true, true) => [0, 1, 1],
+        _ if plain && !few => [0, 0, 0],
+        (_, true) if plain || a.along_k => [0, 1, 1],
         _ => [1, 1, 1],
     };
     let bytes = |place: Place| if place.wide { 16 } else { 8 };
@@ -358,21 +362,25 @@ fn f64_mma(shape: [usize; 4], units: usize, a: Place, b: Place, turned: bool) ->
 }
 
 /// Likewise.
-fn f32_async(shape: [usize; 4], units: usize, a: Place, b: Place, _: bool) -> Call {
+fn f32_async(shape: [usize; 4], units: usize, a: Place, b: Place, turned: bool) -> Call {
     let [batch, m, n, _] = shape;
     let bytes = |place: Place| if place.wide && !place.along_k { 16 } else { 4 };
     // Copies of 4 bytes leave no registers for the larger part of a work-item.
+    let few = 2 * m.div_ceil(64) * n.div_ceil(64) * batch <= units;
     let ([bm, bn], [tm, tn], stages) = match bytes(a) + bytes(b) {
+        _ if few => ([32, 32], [4, 4], 3),
         32 if large_tile_pays([batch, m, n], units) => ([128, 128], [8, 16], 4),
         _ if m <= 64 => ([64, 64], [8, 8], 3),
         _ => ([128, 64], [8, 8], 3),
     };
     let options = format!(
-        "-DBM={bm} -DBN={bn} -DTM={tm} -DTN={tn} -DSTAGES={stages} -DA_K={} -DB_K={} -DA_BYTES={} -DB_BYTES={}",
+        "-DBM={bm} -DBN={bn} -DTM={tm} -DTN={tn} -DSTAGES={stages} -DA_K={} -DB_K={} -DA_BYTES={} -DB_BYTES={} \
+         -DC_T={}",
         a.bit(),
         b.bit(),
         bytes(a),
-        bytes(b)
+        bytes(b),
+        u8::from(turned)
     );
     let items = bm / (8 * tm) * (bn / (4 * tn)) * 32;
     Call { source: &F32_ASYNC, kernel: "gemm_f32_async", options, tile: [bm, bn], items }
