@@ -245,7 +245,7 @@ def test_the_report_has_kernels_and_transfers_with_times_and_bytes():
     # A check moves a few numbers more.
     assert a.nbytes + b.nbytes <= moved["upload"] <= a.nbytes + b.nbytes + 4096
     assert c.nbytes <= moved["download"] <= c.nbytes + 4096
-    assert moved["gemm"] == 0
+    assert any(name.startswith("gemm") and size == 0 for name, size in moved.items())
     assert (report.shape, report.dtype, report.chunks) == ((1, 300, 100), "float64", 1)
     times = report.times
     assert times["compute"] + times["transfer"] <= times["total"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import DTYPES, matrix, run_python
-from on_device import NAME, computed_there, product, same_product
+from on_device import CHOSEN, NAME, computed_there, product, same_product
 
 import lapack_py as lap
 
@@ -288,6 +288,7 @@ assert lap.matmul(a, a, return_report=True)[1].engine in ("cpu", "opencl")
 print(device.breaker, flush=True)
 os._exit(0)
 """
+ORDER = 1500 if CHOSEN.is_cpu else 8000
 # Each works for seconds on the device at hand, however fast that is.
 LONG = {
     "product": (
@@ -302,7 +303,8 @@ LONG = {
         "lap.matmul(big, big, gpu='require')",
     ),
     "download": (
-        "y = big = lap.to_device(np.ones((1500, 1500)) / 1500)\n"
+        # A queue takes some thousand kernels, so each must be long.
+        f"y = big = lap.to_device(np.ones(({ORDER}, {ORDER})) / {ORDER})\n"
         "(big @ big).numpy()\n"
         "steps, took = 1, 0.0\n"
         "while took < 0.3:\n"

@@ -210,11 +210,11 @@ fn every_fault_gives_the_cpu_s_result_with_the_reason_and_a_warning() {
         ("lost", "stopped answering"),
         ("timeout", "in time"),
     ] {
-        // A program that is built already is not built again: another type is.
+        // A program that is built already is not built again, and a product may have several kernels to fall back to.
         if name == "build" {
             gpu::forget(device);
         }
-        inject_fault(name, 1);
+        inject_fault(name, if name == "build" { 20 } else { 1 });
         let (c, report) = matmul(a, a, on(device)).unwrap();
         inject_fault(name, 0);
         assert_eq!((report.engine, &report.device), (Engine::Cpu, &None), "{name}");
@@ -318,7 +318,7 @@ fn the_report_has_spans_of_kernels_and_transfers_that_add_up() {
     let bytes = |name: &str| report.spans.iter().filter(|span| span.name == name).map(|span| span.bytes).sum::<usize>();
     assert_eq!(bytes("upload"), 2 * 300 * 300 * 8);
     assert!(bytes("download") >= 300 * 300 * 8);
-    assert!(report.spans.iter().any(|span| span.name == "gemm" && span.seconds > 0.0));
+    assert!(report.spans.iter().any(|span| span.name.starts_with("gemm") && span.seconds > 0.0));
     assert!(report.times.compute + report.times.transfer <= report.times.total);
 }
 
