@@ -5,8 +5,8 @@
 In an empty cache directory the engines are calibrated; then random (operation, shape, type) are predicted and measured:
 products on both engines, other operations, which have no GPU kernels yet, on the CPU. A measured time is the fastest of
 repeated calls, each engine measured on its own: the threads of a BLAS go on spinning for an eighth of a second after a
-call, and whoever shares the cores with them meanwhile is measured with them; on a virtual machine a threaded call of 50 us
-may also wait for one tick of the scheduler or several. The medians are in the file too. For each case the file has what was
+call, and whoever shares the cores with them meanwhile is measured with them; on a virtual machine a threaded call of
+50 us may also wait for ticks of the scheduler. The medians are in the file too. For each case the file has what was
 predicted before anything of its kind was measured in this process.
 """
 
@@ -59,7 +59,7 @@ def matrix(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.n
 
 
 def timed(call, budget: float = 1.0) -> tuple[float, float]:
-    """Fastest and median seconds of 3 to 9 calls within the budget, after one that warms up, when other threads sleep."""
+    """Fastest and median seconds of 3 to 9 calls within the budget, after one that warms up, others asleep."""
     time.sleep(0.15)
     call()
     times: list[float] = []
