@@ -240,10 +240,9 @@ fn choose_by_model(case: &Case, report: &mut Report) -> Result<Plan> {
     }
 }
 
-/// Computes on the CPU, and learns from a call that was long enough to have been asked about, or would have been in a program
-/// that uses a GPU.
+/// Computes on the CPU, and learns from a call that was long enough to have been asked about.
 fn learn_cpu<R>(case: &Case, report: &mut Report, on_cpu: impl FnOnce(&mut Report) -> Result<R>) -> Result<R> {
-    if report.prediction.is_none() && !(gpu::is_in_use() && worth_asking(case)) {
+    if report.prediction.is_none() {
         return on_cpu(report);
     }
     let started = Instant::now();

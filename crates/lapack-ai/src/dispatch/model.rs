@@ -38,8 +38,6 @@ use std::fmt;
 const UNMEASURED_MARGIN: f64 = 2.0;
 /// Transfers before they were measured: latency in seconds, bytes a second.
 const PLAIN_TRANSFER: (f64, f64) = (20e-6, 10e9);
-/// How much the calls of some sizes may correct the predictions of others.
-const MOST_IN_GENERAL: f64 = 1.5;
 /// Number of whole calls on the GPU in keys of corrections, beyond those of the engines.
 const WHOLE: usize = 2;
 /// Number of a transfer in keys of corrections, beyond those of the operations.
@@ -227,26 +225,12 @@ impl Model {
         Some(plain * table.map_or(1.0, |table| table.factor(&case.coordinates())))
     }
 
-    /// What calls have taught: of these sizes, else of all sizes of this operation and type, since a machine's speed changes
-    /// for all of them together. What is further off than such changes is a matter of its own sizes.
-    fn correction(&self, key: Key) -> f64 {
-        self.corrections.of(key).unwrap_or_else(|| {
-            let general = self.corrections.factor(key.general());
-            general.clamp(1.0 / MOST_IN_GENERAL, MOST_IN_GENERAL)
-        })
-    }
-
-    fn take_up(&self, key: Key, ratio: f64) {
-        self.corrections.learn(key, ratio);
-        self.corrections.learn(key.general(), ratio);
-    }
-
     /// Seconds of `case` on `engine`, without transfers; `None` where the engine cannot compute it.
     pub fn seconds(&self, engine: Engine, case: &Case) -> Option<f64> {
         if case.is_empty() {
             return (self.plain(engine, case)).map(|_| 0.0);
         }
-        Some(self.uncorrected(engine, case)? * self.correction(Self::key(engine, case)))
+        Some(self.uncorrected(engine, case)? * self.corrections.factor(Self::key(engine, case)))
     }
 
     fn uncorrected_transfer(&self, direction: Direction, bytes: usize) -> f64 {
@@ -268,7 +252,7 @@ impl Model {
         let gpu = self.seconds(Engine::OpenCl, case);
         let whole = if moves == Moves::all(case) && !case.is_empty() { self.uncorrected_whole(case) } else { None };
         if let (Some(kernels), Some(whole)) = (gpu, whole) {
-            let whole = whole * self.correction(Self::whole_key(case));
+            let whole = whole * self.corrections.factor(Self::whole_key(case));
             let kernels = kernels.min(whole);
             return Prediction {
                 cpu: self.seconds(Engine::Cpu, case),
@@ -321,14 +305,14 @@ impl Model {
             return;
         }
         if let Some(predicted) = self.uncorrected(engine, case) {
-            self.take_up(Self::key(engine, case), (seconds - transfer_seconds) / predicted);
+            self.corrections.learn(Self::key(engine, case), (seconds - transfer_seconds) / predicted);
         }
         // A call that moved something moved everything: others are made by device arrays, which move nothing.
         if engine == Engine::OpenCl
             && transfer_seconds > 0.0
             && let Some(predicted) = self.uncorrected_whole(case)
         {
-            self.take_up(Self::whole_key(case), seconds / predicted);
+            self.corrections.learn(Self::whole_key(case), seconds / predicted);
         }
     }
 

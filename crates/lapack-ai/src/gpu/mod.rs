@@ -19,19 +19,9 @@ use crate::dispatch::{Device, NO_GPU_ENABLED};
 use lapack_ai_core::{Code, Error, Result};
 use lapack_ai_opencl::{Candidate, DeviceInfo, Fault, FaultKind, Gpu, PoolStats, ProgramStats, Settings, candidates};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use verify::Credit;
-
-/// Whether a device was ever opened.
-static IN_USE: AtomicBool = AtomicBool::new(false);
-
-/// Whether this process has used a device.
-#[inline]
-pub(crate) fn is_in_use() -> bool {
-    IN_USE.load(Ordering::Relaxed)
-}
 
 /// One OpenCL device of this machine.
 #[derive(Debug)]
@@ -126,7 +116,6 @@ impl Slot {
             _ => {
                 let gpu = Gpu::open(self.candidate, &settings())?;
                 *opened = Some(gpu.clone());
-                IN_USE.store(true, Ordering::Relaxed);
                 Ok(gpu)
             }
         }

@@ -42,11 +42,6 @@ impl Key {
         Self(head << 20 | m << 15 | n << 10 | k << 5 | batch)
     }
 
-    /// The key for all sizes of what this one is for.
-    pub(crate) fn general(self) -> Self {
-        Self(self.0 >> 20 << 20)
-    }
-
     fn slot(self) -> usize {
         // Fibonacci hashing: the top bits of the product depend on all of the key.
         (self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52) as usize % SLOTS
@@ -84,17 +79,11 @@ impl Default for Corrections {
 }
 
 impl Corrections {
-    /// The factor for `key`; `None` where nothing is known.
-    #[inline]
-    pub(crate) fn of(&self, key: Key) -> Option<f64> {
-        let entry = Entry::of(self.0[key.slot()].load(Ordering::Relaxed));
-        (entry.key == key.0 && entry.calls > 0).then(|| (f64::from(entry.units) * UNIT).exp())
-    }
-
     /// The factor for `key`; 1 where nothing is known.
     #[inline]
     pub(crate) fn factor(&self, key: Key) -> f64 {
-        self.of(key).unwrap_or(1.0)
+        let entry = Entry::of(self.0[key.slot()].load(Ordering::Relaxed));
+        if entry.key == key.0 && entry.calls > 0 { (f64::from(entry.units) * UNIT).exp() } else { 1.0 }
     }
 
     /// Notes a call that took `ratio` times the uncorrected prediction.
