@@ -49,6 +49,11 @@ impl DType {
         }
     }
 
+    /// Whether the parts of elements are of double precision.
+    pub fn is_double(self) -> bool {
+        matches!(self, DType::Float64 | DType::Complex128)
+    }
+
     /// Whether elements have an imaginary part.
     pub fn is_complex(self) -> bool {
         matches!(self, DType::Complex64 | DType::Complex128)

@@ -216,8 +216,7 @@ pub(crate) unsafe fn writable<'a, T: Scalar>(a: &BatchView<'a, T>) -> BatchViewM
 
 /// The type in which an operation on both computes: double if either is, complex if either is.
 pub(crate) fn common_dtype(a: DType, b: DType) -> DType {
-    let double = |dtype| matches!(dtype, DType::Float64 | DType::Complex128);
-    match (a.is_complex() || b.is_complex(), double(a) || double(b)) {
+    match (a.is_complex() || b.is_complex(), a.is_double() || b.is_double()) {
         (false, false) => DType::Float32,
         (false, true) => DType::Float64,
         (true, false) => DType::Complex64,

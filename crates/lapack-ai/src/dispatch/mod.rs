@@ -205,8 +205,7 @@ fn worth_asking(case: &Case) -> bool {
 
 /// The device and leave to use it, or why not.
 fn ready(slot: &'static Slot, case: &Case) -> std::result::Result<(Lease, Gpu), String> {
-    let double = matches!(case.dtype, lapack_ai_core::DType::Float64 | lapack_ai_core::DType::Complex128);
-    if double && !slot.info().float64 {
+    if case.dtype.is_double() && !slot.info().float64 {
         return Err(format!("{} has no double precision", slot.info().name));
     }
     let lease = slot.lease()?;

@@ -80,7 +80,7 @@ impl DeviceArray {
 
     /// A new, packed array with undefined contents.
     fn new(slot: &'static Slot, gpu: &Gpu, dtype: DType, shape: &[usize]) -> Outcome<Self> {
-        if matches!(dtype, DType::Float64 | DType::Complex128) && !gpu.info().float64 {
+        if dtype.is_double() && !gpu.info().float64 {
             let text = format!("{} has no double precision; convert to float32 first", gpu.info().name);
             return Err(Fault::new(FaultKind::NoFloat64, text));
         }
@@ -583,11 +583,6 @@ fn spread(array: &DeviceArray, batch: &[usize]) -> Outcome<DeviceArray> {
         }
     }
     view.copy_out(false)
-}
-
-/// Takes a whole array of the host: for callers that have no leading dimensions.
-pub fn to_device<T: Scalar>(matrix: MatrixView<'_, T>, device: Device) -> Result<DeviceArray> {
-    DeviceArray::from_host(device, &[matrix.rows(), matrix.cols()], &matrix.into())
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn run<T: Scalar>(
             .ok_or_else(|| batches_differ(a.view.batch_shape(), b.batch_shape()))?;
         &widened
     };
-    if options.mixed_precision && !matches!(T::DTYPE, DType::Float64 | DType::Complex128) {
+    if options.mixed_precision && !T::DTYPE.is_double() {
         return Err(not_double(T::DTYPE));
     }
     let library = library()?;

@@ -173,7 +173,7 @@ fn invalid(text: String) -> Fault {
 
 /// The compiler's options for a type, if the device has it.
 fn options(gpu: &Gpu, dtype: DType) -> Result<&'static str, Fault> {
-    if matches!(dtype, DType::Float64 | DType::Complex128) && !gpu.info().float64 {
+    if dtype.is_double() && !gpu.info().float64 {
         let text = format!("{} has no double precision, which {} needs", gpu.info().name, dtype.name());
         return Err(Fault::new(FaultKind::NoFloat64, text));
     }

@@ -16,7 +16,6 @@
 
 use super::case::{Case, OpKind};
 use crate::report::Engine;
-use lapack_ai_core::DType;
 
 /// Seconds that a call takes without any work.
 const OVERHEAD: f64 = 0.4e-6;
@@ -56,7 +55,7 @@ impl Rates {
 
     /// Seconds of `case`; `None` where the engine does not compute in its type.
     pub(crate) fn seconds(&self, engine: Engine, case: &Case) -> Option<f64> {
-        let double = matches!(case.dtype, DType::Float64 | DType::Complex128);
+        let double = case.dtype.is_double();
         let rate = if double { self.flops64 } else { self.flops32 };
         if rate <= 0.0 {
             return None;
@@ -90,6 +89,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lapack_ai_core::DType;
 
     #[test]
     fn time_grows_with_every_size() {
