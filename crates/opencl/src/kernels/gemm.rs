@@ -1,6 +1,7 @@
 //! The matrix product: the general kernels (`kernels/matrix_multiply/gemm.cl`), which run everywhere, and where a device and a
 //! shape have a faster one, that (`gemm_variants.rs`).
 
+use super::gemm_complex;
 use super::gemm_variants::{Product, launch};
 use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
@@ -47,7 +48,11 @@ pub fn gemm(
         true => ((a, conj_a), (b, conj_b), c),
         false => ((b.transposed(), conj_b), (a.transposed(), conj_a), c.transposed()),
     };
-    if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
+    if !alpha.is_zero() && c.dtype.is_complex() {
+        if gemm_complex::launch(gpu, &alpha, (a, conj_a), (b, conj_b), beta.value, c)? {
+            return Ok(());
+        }
+    } else if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
         return Ok(());
     }
     let (m, n, k) = (c.rows, c.cols, if alpha.is_zero() { 0 } else { a.cols });

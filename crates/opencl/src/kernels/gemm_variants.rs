@@ -91,6 +91,19 @@ struct Call {
     /// Rows and columns of C of a work-group.
     tile: [usize; 2],
     items: usize,
+    /// How tiles are given to work-groups.
+    walk: Walk,
+}
+
+/// How tiles of C are given to work-groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walk {
+    /// One each, the batch along dimension 2.
+    Batch,
+    /// One each, those of all triples in one row.
+    One,
+    /// So many work-groups on a compute unit share them.
+    Groups(usize),
 }
 
 /// How an operand, seen as outer index by term, lies in memory.
@@ -247,14 +260,24 @@ fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault>
     let units = gpu.info().compute_units as usize;
     let call = choose([batch, m, n, product.a.cols], units, place_a, place_b, turned);
     let tiles = m.div_ceil(call.tile[0]) * n.div_ceil(call.tile[1]);
-    for first in (0..batch).step_by(MOST_TRIPLES) {
-        let mut args = Vec::with_capacity(17);
+    let most = if call.walk == Walk::Batch { MOST_TRIPLES } else { batch.min(i32::MAX as usize / tiles) };
+    for first in (0..batch).step_by(most) {
+        let taken = most.min(batch - first);
+        let mut args = Vec::with_capacity(18);
         for (view, ld) in [(&product.a, place_a.ld), (&product.b, place_b.ld), (&product.c, c_ld)] {
             args.push(Arg::Block(view.block));
             args.extend(operand(view, ld, first));
         }
-        args.extend([int(m), int(n), int(product.a.cols), product.alpha.arg(), product.beta.arg()]);
-        let global = [tiles * call.items, 1, MOST_TRIPLES.min(batch - first)];
+        args.extend([int(m), int(n), int(product.a.cols)]);
+        let global = match call.walk {
+            Walk::Batch => [tiles * call.items, 1, taken],
+            Walk::One => [taken * tiles * call.items, 1, 1],
+            Walk::Groups(each) => [(taken * tiles).min(each * units) * call.items, 1, 1],
+        };
+        if call.walk != Walk::Batch {
+            args.push(int(taken * tiles));
+        }
+        args.extend([product.alpha.arg(), product.beta.arg()]);
         if !built(gpu, &call, &args, global)? {
             return Ok(false);
         }
@@ -323,24 +346,32 @@ fn large_tile_pays([batch, m, n]: [usize; 3], units: usize) -> bool {
     large <= small
 }
 
-/// Tiles, warps and slots are the best of those that were measured on an H100.
+/// Tiles, warps, slots and groups on a unit are the best of those that were measured on an H100.
 fn f64_mma(shape: [usize; 4], units: usize, a: Place, b: Place, turned: bool) -> Call {
     let [batch, m, n, k] = shape;
+    let tiles = |rows: usize, cols: usize| m.div_ceil(rows) * n.div_ceil(cols) * batch;
     let large = large_tile_pays([batch, m, n], units);
-    let many = batch == 1 && m.div_ceil(128) * n.div_ceil(64) >= 32 * units;
-    let few = 2 * m.div_ceil(64) * n.div_ceil(64) * batch <= units;
+    // So many that each unit takes several in turn.
+    let (some, many) = (tiles(64, 64) > 4 * units, batch == 1 && tiles(128, 64) >= 16 * units);
+    let few = 2 * tiles(64, 64) <= units;
     let plain = !a.along_k && b.along_k && a.wide && b.wide;
+    let one = Walk::One;
     // Extents of a group's and a warp's part of C, BK, STAGES.
-    let (tile, [wm, wn], step, stages) = match k {
-        _ if m.max(n) <= 32 => ([32, 32], [16, 16], 16, 4),
-        _ if few => ([64, 32], [32, 16], 16, 3),
-        // Work-groups that end soon: two and more on a unit, one storing while another computes.
-        0..=128 if many => ([128, 64], [64, 32], 16, 2),
-        0..=64 if batch == 1 => ([64, 64], [32, 32], 8, 4),
-        0..=512 => ([64, 64], [32, 32], 16, 3),
-        _ if large && plain => ([128, 128], [32, 32], 8, 3),
-        _ if large => ([128, 128], [64, 32], 8, 3),
-        _ => ([64, 64], [32, 32], 16, 3),
+    let (tile, [wm, wn], step, stages, walk) = match k {
+        _ if m.max(n) <= 32 => ([64, 32], [32, 16], 16, 3, one),
+        _ if few || (batch > 1 && m.max(n) <= 64) => ([64, 32], [32, 16], 16, 3, one),
+        // Short: bound by the stores of C, for which the operands of the next tile need not wait.
+        0..=32 if many => ([128, 64], [64, 32], 16, 2, one),
+        0..=32 if batch == 1 => ([64, 64], [32, 32], 8, 4, one),
+        0..=64 if many => ([128, 64], [64, 32], 8, 4, Walk::Groups(4)),
+        0..=64 if some => ([64, 32], [32, 16], 16, 3, Walk::Groups(4)),
+        65..=128 if many => ([128, 64], [64, 32], 16, 2, Walk::Groups(4)),
+        65..=128 if some && batch > 1 => ([64, 32], [32, 16], 16, 3, Walk::Groups(4)),
+        65..=128 if some => ([64, 64], [32, 32], 16, 3, Walk::Groups(4)),
+        0..=512 => ([64, 64], [32, 32], 16, 3, one),
+        _ if large && plain => ([128, 128], [32, 32], 8, 3, one),
+        _ if large => ([128, 128], [64, 32], 8, 3, one),
+        _ => ([64, 64], [32, 32], 16, 3, one),
     };
     let [ordered, two_b, spread] = match (a.along_k, b.along_k) {
         _ if plain && !few => [0, 0, 0],
@@ -351,14 +382,15 @@ fn f64_mma(shape: [usize; 4], units: usize, a: Place, b: Place, turned: bool) ->
     let [bm, bn] = tile;
     let options = format!(
         "-DBM={bm} -DBN={bn} -DWM={wm} -DWN={wn} -DBK={step} -DSTAGES={stages} -DA_K={} -DB_K={} -DA_BYTES={} -DB_BYTES={} \
-         -DC_T={} -DORDERED={ordered} -DTWO_B={two_b} -DSPREAD={spread}",
+         -DC_T={} -DWALK={} -DORDERED={ordered} -DTWO_B={two_b} -DSPREAD={spread}",
         a.bit(),
         b.bit(),
         bytes(a),
         bytes(b),
-        u8::from(turned)
+        u8::from(turned),
+        u8::from(walk != one)
     );
-    Call { source: &F64_MMA, kernel: "gemm_f64_mma", options, tile, items: (bm / wm) * (bn / wn) * 32 }
+    Call { source: &F64_MMA, kernel: "gemm_f64_mma", options, tile, items: (bm / wm) * (bn / wn) * 32, walk }
 }
 
 /// Likewise.
@@ -383,7 +415,7 @@ fn f32_async(shape: [usize; 4], units: usize, a: Place, b: Place, turned: bool) 
         u8::from(turned)
     );
     let items = bm / (8 * tm) * (bn / (4 * tn)) * 32;
-    Call { source: &F32_ASYNC, kernel: "gemm_f32_async", options, tile: [bm, bn], items }
+    Call { source: &F32_ASYNC, kernel: "gemm_f32_async", options, tile: [bm, bn], items, walk: Walk::Batch }
 }
 
 /// Large batches of small matrices: plain OpenCL C, a program for each shape.
@@ -411,7 +443,8 @@ fn batched(gpu: &Gpu, product: &Product<'_>) -> Result<bool, Fault> {
         place_a.bit(),
         place_b.bit()
     );
-    let call = Call { source: &BATCHED, kernel: "gemm_batched", options, tile: [m, n], items: ITEMS };
+    let call =
+        Call { source: &BATCHED, kernel: "gemm_batched", options, tile: [m, n], items: ITEMS, walk: Walk::Batch };
     let mut args = Vec::with_capacity(15);
     for (view, ld) in [(&a, place_a.ld), (&b, place_b.ld), (&c, c.col_stride)] {
         let strides = [view.offset as i64, ld as i64, view.batch_stride as i64];

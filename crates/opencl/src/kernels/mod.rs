@@ -7,6 +7,7 @@
 pub mod check;
 pub mod copy;
 pub mod gemm;
+mod gemm_complex;
 pub(crate) mod gemm_variants;
 pub mod norm;
 pub mod scale;
