@@ -1,0 +1,20 @@
+//! Bilinear schemes for the matrix product: AlphaTensor's, Strassen's and their kin, as data with an exact proof, and a
+//! generator of straight-line code from them.
+//!
+//! It knows neither LAPACK nor OpenCL, and computes nothing at run time.
+
+pub mod catalogue;
+mod dyadic;
+pub mod emit;
+pub mod generated;
+mod linear;
+mod program;
+mod real;
+mod scheme;
+mod stability;
+
+pub use dyadic::Dyadic;
+pub use linear::{LinearProgram, Term};
+pub use program::Program;
+pub use real::Real;
+pub use scheme::{Form, Mismatch, Ring, Scheme};

@@ -1,0 +1,44 @@
+//! Element types of the generated kernels.
+
+use std::ops::{Add, Mul, Neg, Sub};
+
+/// A real type in floating point.
+pub trait Real:
+    Copy + PartialEq + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Neg<Output = Self>
+{
+    /// 0.
+    const ZERO: Self;
+
+    /// `value`, rounded.
+    fn of(value: f64) -> Self;
+
+    /// `self * factor + term`; in one rounding where the compiler's target has an instruction for that, since in software it
+    /// would take longer than a whole product.
+    #[must_use]
+    fn fused(self, factor: Self, term: Self) -> Self;
+}
+
+macro_rules! real {
+    ($type:ty) => {
+        impl Real for $type {
+            const ZERO: Self = 0.0;
+
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                value as $type
+            }
+
+            #[inline(always)]
+            fn fused(self, factor: Self, term: Self) -> Self {
+                if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+                    self.mul_add(factor, term)
+                } else {
+                    self * factor + term
+                }
+            }
+        }
+    };
+}
+
+real!(f32);
+real!(f64);
