@@ -49,7 +49,8 @@ def peer_seconds(case: dict) -> float:
     if case["beta"] == 0:
         return median_seconds(lambda: torch.matmul(a, b, out=out), repeats)
     out.zero_()
-    return median_seconds(lambda: out.addmm_(a, b, beta=1, alpha=-1), repeats)
+    update = out.baddbmm_ if batch > 1 else out.addmm_
+    return median_seconds(lambda: update(a, b, beta=1, alpha=-1), repeats)
 
 
 def copy_rate() -> float:

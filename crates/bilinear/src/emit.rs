@@ -130,12 +130,16 @@ fn sum_text(terms: &[(String, Dyadic)]) -> String {
 
 /// What every generated file says first.
 fn heading(program: &Program, comment: &str) -> String {
-    let Scheme { m, n, k, ref name, ref source, ref licence, .. } = program.scheme;
+    let Scheme { m, n, k, ring, ref name, ref source, ref licence, .. } = program.scheme;
     let [u, v, w] = program.additions();
+    let error = match ring {
+        Ring::Modulo2 => "exact".to_string(),
+        _ => format!("right up to {} (eps / 2) max|A| max|B| to first order", program.error_bound()),
+    };
     let facts = [
         format!(
             "C = A B, {m} x {n} times {n} x {k}, by the scheme `{name}`: {} products, {} additions ({u} of elements of A, {v} of \
-             B, {w} of products). Made by the generator of crates/bilinear from its table of the scheme.",
+             B, {w} of products); {error}. Made by the generator of crates/bilinear from its table of the scheme.",
             program.scheme.rank(),
             u + v + w
         ),

@@ -7,7 +7,7 @@
 //! it is part of.
 
 use lapack_ai_core::{Complex64, DType};
-use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, scale::scale};
+use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, gemm_alphatensor::gemm_alphatensor, scale::scale};
 use lapack_ai_opencl::{Block, Candidate, Gpu, Settings, Trace, candidates};
 
 #[derive(Clone, Copy)]
@@ -18,6 +18,15 @@ struct Case {
     transposed: [bool; 2],
     /// C -= A B, the update of a factorisation, not C = A B.
     update: bool,
+    /// By AlphaTensor's scheme, which takes 4 x 4 matrices.
+    alphatensor: bool,
+}
+
+impl Case {
+    /// C = A B, nothing transposed.
+    fn new(dtype: DType, shape: [usize; 4]) -> Self {
+        Self { dtype, shape, transposed: [false; 2], update: false, alphatensor: false }
+    }
 }
 
 /// Element `index` of the matrix with this seed: uniform in [-0.5, 0.5).
@@ -103,7 +112,11 @@ fn run(gpu: &Gpu, case: &Case, line: &str) {
     let once = || {
         let trace = Trace::default();
         let factors = ((view(&a, transposed[0], m, k), false), (view(&b, transposed[1], k, n), false));
-        trace.enter(|| gemm(gpu, alpha, factors.0, factors.1, beta, view(&c, false, m, n)).expect("a product"));
+        let target = view(&c, false, m, n);
+        trace.enter(|| match case.alphatensor {
+            true => gemm_alphatensor(gpu, alpha, factors.0.0, factors.1.0, beta, target).expect("a product"),
+            false => gemm(gpu, alpha, factors.0, factors.1, beta, target).expect("a product"),
+        });
         gpu.wait_for(&c).expect("an end");
         trace.spans()
     };
@@ -129,7 +142,7 @@ fn run(gpu: &Gpu, case: &Case, line: &str) {
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for dtype in [DType::Float64, DType::Float32] {
-        let mut add = |shape, transposed| cases.push(Case { dtype, shape, transposed, update: false });
+        let mut add = |shape, transposed| cases.push(Case { transposed, ..Case::new(dtype, shape) });
         for n in [512, 1024, 1536, 2048, 4096, 8192, 16384] {
             add([1, n, n, n], [false, false]);
         }
@@ -152,17 +165,24 @@ fn cases() -> Vec<Case> {
             add([batch, n, n, n], [false, false]);
         }
     }
+    for dtype in [DType::Float64, DType::Float32] {
+        for (transposed, update) in [([false; 2], false), ([true, false], false), ([false; 2], true)] {
+            for alphatensor in [false, true] {
+                cases.push(Case { transposed, update, alphatensor, ..Case::new(dtype, [1 << 20, 4, 4, 4]) });
+            }
+        }
+    }
     // Updates of blocked factorisations.
     for dtype in [DType::Float64, DType::Float32] {
         for k in [32, 64, 128] {
             for (m, n) in [(1024, 1024), (4096, 4096), (16384, 16384), (16384, 1024)] {
-                cases.push(Case { dtype, shape: [1, m, n, k], transposed: [false, false], update: true });
+                cases.push(Case { update: true, ..Case::new(dtype, [1, m, n, k]) });
             }
         }
     }
     for dtype in [DType::Complex128, DType::Complex64] {
         for n in [1024, 2048, 4096, 8192] {
-            cases.push(Case { dtype, shape: [1, n, n, n], transposed: [false, false], update: false });
+            cases.push(Case::new(dtype, [1, n, n, n]));
         }
     }
     cases
@@ -202,8 +222,10 @@ fn main() {
         let ops: String = case.transposed.iter().map(|&transposed| if transposed { 'T' } else { 'N' }).collect();
         let name = case.dtype.name();
         let line = format!(
-            "\"dtype\": \"{name}\", \"ops\": \"{ops}\", \"batch\": {batch}, \"m\": {m}, \"n\": {n}, \"k\": {k}, \"beta\": {}",
-            u8::from(case.update)
+            "\"dtype\": \"{name}\", \"ops\": \"{ops}\", \"batch\": {batch}, \"m\": {m}, \"n\": {n}, \"k\": {k}, \"beta\": {}, \
+             \"alphatensor\": {}",
+            u8::from(case.update),
+            case.alphatensor
         );
         if line.contains(&only) {
             run(&gpu, &case, &line);

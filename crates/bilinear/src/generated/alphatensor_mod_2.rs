@@ -1,5 +1,5 @@
 //! C = A B, 4 x 4 times 4 x 4, by the scheme `alphatensor-mod-2`: 47 products, 200 additions (54 of elements of A, 54
-//! of B, 92 of products). Made by the generator of crates/bilinear from its table of the scheme.
+//! of B, 92 of products); exact. Made by the generator of crates/bilinear from its table of the scheme.
 //! Scheme: A. Fawzi et al., Discovering faster matrix multiplication algorithms with reinforcement learning, Nature 610
 //! (2022); github.com/google-deepmind/alphatensor, factorizations_f2, key 4,4,4 (there the third factor is of the
 //! transpose of C)

@@ -1,5 +1,6 @@
 //! C = A B, 4 x 4 times 4 x 4, by the scheme `classical`: 64 products, 48 additions (0 of elements of A, 0 of B, 48 of
-//! products). Made by the generator of crates/bilinear from its table of the scheme.
+//! products); right up to 12 (eps / 2) max|A| max|B| to first order. Made by the generator of crates/bilinear from its
+//! table of the scheme.
 //! Scheme: the definition of the product
 //! Licence of the source: none needed.
 

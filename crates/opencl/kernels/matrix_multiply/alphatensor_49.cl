@@ -1,5 +1,6 @@
 // C = A B, 4 x 4 times 4 x 4, by the scheme `alphatensor`: 49 products, 168 additions (45 of elements of A, 45 of B, 78
-// of products). Made by the generator of crates/bilinear from its table of the scheme.
+// of products); right up to 2461 (eps / 2) max|A| max|B| to first order. Made by the generator of crates/bilinear from
+// its table of the scheme.
 // Scheme: A. Fawzi et al., Discovering faster matrix multiplication algorithms with reinforcement learning, Nature 610
 // (2022); github.com/google-deepmind/alphatensor, factorizations_r, key 4,4,4 (there the third factor is of the
 // transpose of C)

@@ -5,7 +5,7 @@
 //! by building a program of a few lines, once for each device.
 
 use super::copy::copy;
-use super::{DeviceView, Factor, GROUP, TYPES, grid, int, options};
+use super::{BATCHED_TILES, DeviceView, Factor, GROUP, TYPES, grid, int, options};
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::{Arg, Gpu};
 use crate::pool::{Block, lock};
@@ -18,8 +18,10 @@ static F64_MMA: Source =
     Source { name: "gemm_f64_mma", parts: &[include_str!("../../kernels/matrix_multiply/gemm_f64_mma.cl")] };
 static F32_ASYNC: Source =
     Source { name: "gemm_f32_async", parts: &[include_str!("../../kernels/matrix_multiply/gemm_f32_async.cl")] };
-static BATCHED: Source =
-    Source { name: "gemm_batched", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")] };
+static BATCHED: Source = Source {
+    name: "gemm_batched",
+    parts: &[TYPES, BATCHED_TILES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")],
+};
 static SUM: Source =
     Source { name: "gemm_sum", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_sum.cl")] };
 static PROBE: Source = Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
@@ -108,18 +110,18 @@ enum Walk {
 
 /// How an operand, seen as outer index by term, lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
+pub(super) struct Place {
     /// Whether the terms are contiguous; otherwise the outer indices are.
     along_k: bool,
     /// Stride of the other direction.
-    ld: isize,
+    pub(super) ld: isize,
     /// Whether every access of 16 bytes is aligned and inside of the operand.
-    wide: bool,
+    pub(super) wide: bool,
 }
 
 impl Place {
     /// `None` if no stride is 1.
-    fn of(view: &DeviceView<'_>) -> Option<Self> {
+    pub(super) fn of(view: &DeviceView<'_>) -> Option<Self> {
         let (along_k, ld, extent) = match (view.row_stride, view.col_stride) {
             (1, ld) => (false, ld, view.rows),
             (ld, 1) => (true, ld, view.cols),
@@ -132,7 +134,7 @@ impl Place {
         Some(Self { along_k, ld, wide })
     }
 
-    fn bit(&self) -> u8 {
+    pub(super) fn bit(&self) -> u8 {
         u8::from(self.along_k)
     }
 }

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod copy;
 pub mod gemm;
+pub mod gemm_alphatensor;
 mod gemm_complex;
 pub(crate) mod gemm_variants;
 pub mod norm;
@@ -24,6 +25,8 @@ const MOST_GROUPS: [usize; 3] = [1 << 20, 65_535, 65_535];
 
 /// The element types' common part of every program.
 const TYPES: &str = include_str!("../../kernels/common/types.cl");
+/// Groups of small matrices between global and local memory.
+const BATCHED_TILES: &str = include_str!("../../kernels/matrix_multiply/batched_tiles.cl");
 
 /// A batch of equally shaped matrices in a block: element (i, j) of matrix b is element
 /// `offset + b * batch_stride + i * row_stride + j * col_stride` of the block. All of them lie inside the block.
