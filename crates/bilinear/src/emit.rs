@@ -211,20 +211,27 @@ pub fn opencl(program: &Program, name: &str) -> String {
 }
 
 /// A Rust function `name(a, b, store)` that calls `store(z, value)` for every element of C = A B; elements are counted row by
-/// row. Over the reals it is generic over [`crate::Real`]; modulo 2 the elements are 64 bits each, of as many matrices.
+/// row. Over the reals it is generic over [`crate::Real`], and over whether multiplications and additions are fused; modulo 2 the elements are 64 bits each, of as many matrices.
 pub fn rust(program: &Program, name: &str) -> String {
     let Scheme { m, n, k, ring, .. } = program.scheme;
     let modulo_2 = ring == Ring::Modulo2;
     let listing = Listing::of(program);
     let mut text = heading(program, "//!");
-    let (generic, element) = if modulo_2 { ("", "u64") } else { ("<T: Real>", "T") };
-    let tail =
-        format!("(a: &[{element}; {}], b: &[{element}; {}], mut store: impl FnMut(usize, {element}))", m * n, n * k);
+    let (generic, element) = if modulo_2 { ("", "u64") } else { ("<T: Real, const FMA: bool>", "T") };
+    let arguments = [
+        format!("a: &[{element}; {}]", m * n),
+        format!("b: &[{element}; {}]", n * k),
+        format!("mut store: impl FnMut(usize, {element})"),
+    ];
+    let mut head = format!("pub(crate) fn {name}{generic}({}) {{", arguments.join(", "));
+    if head.len() > WIDTH {
+        head = format!("pub(crate) fn {name}{generic}(\n    {},\n) {{", arguments.join(",\n    "));
+    }
     text += "\n";
     if !modulo_2 {
         text += "use crate::real::Real;\n\n";
     }
-    let _ = writeln!(text, "#[inline(always)]\npub(crate) fn {name}{generic}{tail} {{");
+    let _ = writeln!(text, "#[inline(always)]\n{head}");
     for (letter, rows, cols) in [('a', m, n), ('b', n, k)] {
         let names = elements(letter, rows, cols).join(", ");
         let _ = writeln!(text, "    let [{names}] = *{letter};");
@@ -254,8 +261,8 @@ fn rust_sum(x: &(String, Dyadic), y: &(String, Dyadic)) -> String {
     let constant = |factor: Dyadic| format!("T::of({:?})", factor.to_f64());
     match (x.1.is_unit(), y.1.is_unit()) {
         (true, true) => format!("{} {} {}", signed(x), if y.1.is_negative() { '-' } else { '+' }, y.0),
-        (false, true) => format!("{}.fused({}, {})", x.0, constant(x.1), signed(y)),
-        (true, false) => format!("{}.fused({}, {})", y.0, constant(y.1), signed(x)),
-        (false, false) => format!("{}.fused({}, {} * {})", x.0, constant(x.1), constant(y.1), y.0),
+        (false, true) => format!("{}.fused::<FMA>({}, {})", x.0, constant(x.1), signed(y)),
+        (true, false) => format!("{}.fused::<FMA>({}, {})", y.0, constant(y.1), signed(x)),
+        (false, false) => format!("{}.fused::<FMA>({}, {} * {})", x.0, constant(x.1), constant(y.1), y.0),
     }
 }

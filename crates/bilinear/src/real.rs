@@ -12,10 +12,10 @@ pub trait Real:
     /// `value`, rounded.
     fn of(value: f64) -> Self;
 
-    /// `self * factor + term`; in one rounding where the compiler's target has an instruction for that, since in software it
-    /// would take longer than a whole product.
+    /// `self * factor + term`, in one rounding if `FMA`: for code that is compiled for processors with an instruction for it. In
+    /// software it would take longer than a whole product.
     #[must_use]
-    fn fused(self, factor: Self, term: Self) -> Self;
+    fn fused<const FMA: bool>(self, factor: Self, term: Self) -> Self;
 }
 
 macro_rules! real {
@@ -29,12 +29,8 @@ macro_rules! real {
             }
 
             #[inline(always)]
-            fn fused(self, factor: Self, term: Self) -> Self {
-                if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
-                    self.mul_add(factor, term)
-                } else {
-                    self * factor + term
-                }
+            fn fused<const FMA: bool>(self, factor: Self, term: Self) -> Self {
+                if FMA { self.mul_add(factor, term) } else { self * factor + term }
             }
         }
     };

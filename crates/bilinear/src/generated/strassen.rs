@@ -7,7 +7,7 @@
 use crate::real::Real;
 
 #[inline(always)]
-pub(crate) fn strassen<T: Real>(a: &[T; 16], b: &[T; 16], mut store: impl FnMut(usize, T)) {
+pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut store: impl FnMut(usize, T)) {
     let [a11, a12, a13, a14, a21, a22, a23, a24, a31, a32, a33, a34, a41, a42, a43, a44] = *a;
     let [b11, b12, b13, b14, b21, b22, b23, b24, b31, b32, b33, b34, b41, b42, b43, b44] = *b;
     let s1 = a11 + a22;
