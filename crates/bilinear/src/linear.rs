@@ -103,15 +103,19 @@ impl LinearProgram {
     fn by_pairs(inputs: usize, rows: &[Form], order: u64) -> Self {
         let mut program = Self { inputs, steps: Vec::new(), outputs: Vec::new() };
         let mut rows: Vec<Form> = rows.to_vec();
-        while let Some(pair) = most_frequent(&rows, order) {
+        let mut counts = Counts::of(&rows);
+        while let Some(pair) = counts.most_frequent(order) {
             let value = program.add(pair[0], pair[1]).0;
             for row in &mut rows {
                 let at = |row: &Form, index| row.iter().position(|term| term.0 == index);
                 if let (Some(i), Some(j)) = (at(row, pair[0].0), at(row, pair[1].0)) {
                     let (found, factor) = primitive(row[i], row[j]);
                     if found == pair {
-                        row.remove(i.max(j));
-                        row.remove(i.min(j));
+                        for index in [i.max(j), i.min(j)] {
+                            let term = row.remove(index);
+                            counts.change(term, row, usize::wrapping_sub);
+                        }
+                        counts.change((value, factor), row, usize::wrapping_add);
                         row.push((value, factor));
                     }
                 }
@@ -153,18 +157,33 @@ fn transposed(inputs: usize, rows: &[Form]) -> Vec<Form> {
     columns
 }
 
-/// The pair that occurs in the most rows, if one occurs twice; ties go by `order`.
-fn most_frequent(rows: &[Form], order: u64) -> Option<Pair> {
-    let mut counts: HashMap<Pair, usize> = HashMap::new();
-    for row in rows {
-        for (i, &x) in row.iter().enumerate() {
-            for &y in &row[..i] {
-                *counts.entry(primitive(x, y).0).or_default() += 1;
+/// In how many rows each pair occurs.
+struct Counts(HashMap<Pair, usize>);
+
+impl Counts {
+    fn of(rows: &[Form]) -> Self {
+        let mut counts = Self(HashMap::new());
+        for row in rows {
+            for (index, &term) in row.iter().enumerate() {
+                counts.change(term, &row[..index], usize::wrapping_add);
             }
         }
+        counts
     }
-    let frequent = counts.into_iter().filter(|&(_, count)| count > 1);
-    frequent.max_by_key(|&(pair, count)| (count, preference(&pair, order), pair)).map(|(pair, _)| pair)
+
+    /// Adds or takes off the pairs of a term with each of `others`.
+    fn change(&mut self, term: Term, others: &[Term], by: fn(usize, usize) -> usize) {
+        for &other in others {
+            let count = self.0.entry(primitive(term, other).0).or_default();
+            *count = by(*count, 1);
+        }
+    }
+
+    /// The pair that occurs in the most rows, if one occurs twice; ties go by `order`.
+    fn most_frequent(&self, order: u64) -> Option<Pair> {
+        let frequent = self.0.iter().filter(|&(_, &count)| count > 1);
+        frequent.max_by_key(|&(pair, &count)| (count, preference(pair, order), *pair)).map(|(pair, _)| *pair)
+    }
 }
 
 /// A fixed pseudo-random number.

@@ -3,6 +3,14 @@
 use lapack_ai_bilinear::catalogue::{NAMES, by_name};
 use lapack_ai_bilinear::{Dyadic, LinearProgram, Program, Ring, generated};
 use std::path::Path;
+use std::sync::OnceLock;
+
+/// The programs of all schemes, found once.
+fn programs() -> &'static [(&'static str, Program)] {
+    static PROGRAMS: OnceLock<Vec<(&'static str, Program)>> = OnceLock::new();
+    let program = |name| (name, Program::new(by_name(name).expect("a name of the list")));
+    PROGRAMS.get_or_init(|| NAMES.map(program).into())
+}
 
 #[test]
 fn the_committed_files_are_what_the_generator_makes() {
@@ -26,8 +34,7 @@ fn run(program: &LinearProgram, inputs: &[Dyadic]) -> Vec<Dyadic> {
 
 #[test]
 fn every_program_multiplies_integer_matrices_exactly() {
-    for name in NAMES {
-        let program = Program::new(by_name(name).expect("a name of the list"));
+    for (name, program) in programs() {
         let mut state = 1_u64;
         let mut matrix = || -> Vec<Dyadic> {
             let mut element = || {
@@ -56,8 +63,7 @@ fn programs_need_no_more_operations_than_the_tables_say() {
     // The fewest additions known without subtracting again what was added; 159 for Winograd's scheme squared among them.
     let additions = [48, 198, 159, 168, 159, 315, 200];
     let errors = [Some(12.0), Some(830.0), Some(2551.0), Some(2461.0), Some(2503.0), Some(1251.5), None];
-    for ((name, additions), error) in NAMES.into_iter().zip(additions).zip(errors) {
-        let program = Program::new(by_name(name).expect("a name of the list"));
+    for (((name, program), additions), error) in programs().iter().zip(additions).zip(errors) {
         assert_eq!(program.additions().iter().sum::<usize>(), additions, "{name}");
         if let Some(error) = error {
             assert_eq!(program.error_bound(), error, "{name}");
