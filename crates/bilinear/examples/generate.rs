@@ -1,6 +1,6 @@
-//! Writes the committed files of generated code anew.
+//! Writes the committed files of generated code anew, and prints the table of the documentation.
 
-use lapack_ai_bilinear::generated;
+use lapack_ai_bilinear::{generated, table};
 use std::path::Path;
 
 fn main() {
@@ -8,4 +8,5 @@ fn main() {
     for (path, text) in generated::files() {
         std::fs::write(crates.join(&path), text).unwrap_or_else(|fault| panic!("{path}: {fault}"));
     }
+    print!("{}", table::markdown());
 }

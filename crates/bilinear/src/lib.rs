@@ -3,6 +3,7 @@
 //!
 //! It knows neither LAPACK nor OpenCL; of its schemes only those for one 4 x 4 product run here ([`product`]).
 
+mod cancelling;
 pub mod catalogue;
 mod dyadic;
 pub mod emit;
@@ -13,6 +14,7 @@ mod program;
 mod real;
 mod scheme;
 mod stability;
+pub mod table;
 
 pub use dyadic::Dyadic;
 pub use linear::{LinearProgram, Term};

@@ -9,6 +9,7 @@
 //! shortest program kept, for the map or for its transpose: a program for the transpose, read backwards, is one for the map
 //! (Tellegen's principle), with additions that differ by the difference of the extents. The result depends on nothing else.
 
+use crate::cancelling;
 use crate::dyadic::Dyadic;
 use crate::scheme::Form;
 use std::collections::{BTreeMap, HashMap};
@@ -47,6 +48,21 @@ impl LinearProgram {
             }
         }
         best
+    }
+
+    /// As [`LinearProgram::shortest`], but what was added may be taken off again where that is shorter.
+    pub fn with_fewest_additions(inputs: usize, rows: &[Form]) -> Self {
+        let best = Self::shortest(inputs, rows);
+        // The search is for few inputs and many rows.
+        let other = match inputs <= rows.len() {
+            true => cancelling::fewest(inputs, rows),
+            false => {
+                let columns = transposed(inputs, rows);
+                let whole = columns.iter().all(|column| !column.is_empty());
+                if whole { cancelling::fewest(rows.len(), &columns).map(|program| program.transposed()) } else { None }
+            }
+        };
+        other.filter(|other| other.additions() < best.additions()).unwrap_or(best)
     }
 
     /// Additions and subtractions.

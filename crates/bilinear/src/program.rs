@@ -19,10 +19,19 @@ pub struct Program {
 }
 
 impl Program {
-    /// The shortest program that is found for a scheme; always the same one.
+    /// The shortest program that is found for a scheme in which nothing is added and taken off again; always the same one.
     pub fn new(scheme: Scheme) -> Self {
-        let mut u = LinearProgram::shortest(scheme.m * scheme.n, &scheme.u);
-        let mut v = LinearProgram::shortest(scheme.n * scheme.k, &scheme.v);
+        Self::by(scheme, LinearProgram::shortest)
+    }
+
+    /// The shortest program that is found: with fewer additions, and larger errors, where taking off again saves any.
+    pub fn with_fewest_additions(scheme: Scheme) -> Self {
+        Self::by(scheme, LinearProgram::with_fewest_additions)
+    }
+
+    fn by(scheme: Scheme, find: fn(usize, &[Form]) -> LinearProgram) -> Self {
+        let mut u = find(scheme.m * scheme.n, &scheme.u);
+        let mut v = find(scheme.n * scheme.k, &scheme.v);
         // Factors of whole sums cost nothing where products are added up anyway.
         let mut rows = vec![Form::new(); scheme.m * scheme.k];
         for (r, form) in scheme.w.iter().enumerate() {
@@ -31,7 +40,7 @@ impl Program {
                 rows[element].push((r, factor * of_u * of_v));
             }
         }
-        let w = LinearProgram::shortest(scheme.rank(), &rows);
+        let w = find(scheme.rank(), &rows);
         Self { scheme, u, v, w }
     }
 

@@ -1,7 +1,7 @@
 //! Generated code is what the generator makes, and the programs compute what their schemes do.
 
 use lapack_ai_bilinear::catalogue::{NAMES, by_name};
-use lapack_ai_bilinear::{Dyadic, LinearProgram, Program, Ring, generated};
+use lapack_ai_bilinear::{Dyadic, LinearProgram, Program, Ring, generated, table};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -35,25 +35,29 @@ fn run(program: &LinearProgram, inputs: &[Dyadic]) -> Vec<Dyadic> {
 #[test]
 fn every_program_multiplies_integer_matrices_exactly() {
     for (name, program) in programs() {
-        let mut state = 1_u64;
-        let mut matrix = || -> Vec<Dyadic> {
-            let mut element = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                Dyadic::from((state >> 40) as i64 % 1000 - 500)
-            };
-            (0..16).map(|_| element()).collect()
+        multiplies_exactly(name, program);
+    }
+}
+
+fn multiplies_exactly(name: &str, program: &Program) {
+    let mut state = 1_u64;
+    let mut matrix = || -> Vec<Dyadic> {
+        let mut element = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Dyadic::from((state >> 40) as i64 % 1000 - 500)
         };
-        for _ in 0..20 {
-            let (a, b) = (matrix(), matrix());
-            let (s, t) = (run(&program.u, &a), run(&program.v, &b));
-            let products: Vec<Dyadic> = s.iter().zip(&t).map(|(&x, &y)| x * y).collect();
-            for (z, found) in run(&program.w, &products).into_iter().enumerate() {
-                let terms = (0..4).map(|l| a[z / 4 * 4 + l] * b[l * 4 + z % 4]);
-                let wanted = terms.fold(Dyadic::ZERO, |sum, term| sum + term);
-                let modulo_2 = program.scheme.ring == Ring::Modulo2;
-                let right = if modulo_2 { found.modulo_2() == wanted.modulo_2() } else { found == wanted };
-                assert!(right, "{name} element {z}: {found}, not {wanted}");
-            }
+        (0..16).map(|_| element()).collect()
+    };
+    for _ in 0..20 {
+        let (a, b) = (matrix(), matrix());
+        let (s, t) = (run(&program.u, &a), run(&program.v, &b));
+        let products: Vec<Dyadic> = s.iter().zip(&t).map(|(&x, &y)| x * y).collect();
+        for (z, found) in run(&program.w, &products).into_iter().enumerate() {
+            let terms = (0..4).map(|l| a[z / 4 * 4 + l] * b[l * 4 + z % 4]);
+            let wanted = terms.fold(Dyadic::ZERO, |sum, term| sum + term);
+            let modulo_2 = program.scheme.ring == Ring::Modulo2;
+            let right = if modulo_2 { found.modulo_2() == wanted.modulo_2() } else { found == wanted };
+            assert!(right, "{name} element {z}: {found}, not {wanted}");
         }
     }
 }
@@ -78,5 +82,26 @@ fn stability_factors_are_those_of_the_literature() {
         let scheme = by_name(name).expect("a name of the list");
         assert_eq!(scheme.stability_factor(), Dyadic::from(factor), "{name}");
         assert!((scheme.growth_factor() - growth).abs() < 0.05, "{name}: {}", scheme.growth_factor());
+    }
+}
+
+#[test]
+fn the_documentation_has_the_table_of_these_programs() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/alphatensor.md");
+    let text = std::fs::read_to_string(&page).unwrap_or_else(|fault| panic!("{}: {fault}", page.display()));
+    assert!(
+        text.contains(&table::markdown()),
+        "`cargo run --example generate` prints the table for docs/alphatensor.md"
+    );
+}
+
+#[test]
+fn programs_that_may_cancel_are_shorter_and_as_exact() {
+    for (name, fewest) in [("winograd", [41, 41, 74]), ("few-additions", [41, 41, 74]), ("alphatensor", [43, 43, 76])] {
+        let program = Program::with_fewest_additions(by_name(name).expect("a name of the list"));
+        assert_eq!(program.additions(), fewest, "{name}");
+        multiplies_exactly(name, &program);
+        let plain = Program::new(program.scheme.clone());
+        assert!(program.error_bound() > plain.error_bound(), "{name}: {}", program.error_bound());
     }
 }

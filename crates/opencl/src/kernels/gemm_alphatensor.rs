@@ -22,7 +22,7 @@ static SOURCE: Source = Source {
 };
 
 /// Triples of a work-group, and its work-items.
-const GROUP: usize = 16;
+const GROUP: usize = 32;
 const ITEMS: usize = 64;
 
 /// Largest error of an element of `A B` by this kernel in units of `(eps / 2) max|A| max|B|`, to first order; max is the
