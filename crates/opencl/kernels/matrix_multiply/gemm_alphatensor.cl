@@ -5,13 +5,12 @@
 // 2461 * (eps / 2) * max|op(A)| * max|op(B)| of its triple, to first order, not relative to the sum of its own terms' moduli; and a
 // NaN or Inf of A or B can spread to all elements of its C.
 //
-//   -DGROUP       triples of a work-group
-//   -DITEMS       its work-items, GROUP or more: all of them move memory, the first GROUP compute
+//   -DITEMS       work-items and triples of a work-group
 //   -DVEC         elements of an access (batched_tiles.cl)
 //   -DA_K -DB_K   1: the operand's stride along k is 1; 0: the one along m or n is
 //
 // A work-item computes a triple: it takes its A and B from local memory, and puts its C where its A was, which no other item
-// reads. Local memory: GROUP * 2 * PITCH elements.
+// reads. Local memory: ITEMS * 2 * PITCH elements.
 
 #define PITCH (16 + PAD)
 
@@ -28,17 +27,17 @@ static inline void take(REAL *to, __local const REAL *from) {
 //   c, c_off, c_ld, c_bs   C, likewise; rows are contiguous; A and B do not overlap it
 //   batch                  int
 //   alpha, beta            REAL
-// Local size (ITEMS, 1, 1); groups go along the batch, GROUP triples at a time, with the stride of the grid.
+// Local size (ITEMS, 1, 1); groups go along the batch, ITEMS triples at a time, with the stride of the grid.
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_alphatensor(
     __global const REAL *a, long a_off, long a_ld, long a_bs,
     __global const REAL *b, long b_off, long b_ld, long b_bs,
     __global REAL *c, long c_off, long c_ld, long c_bs,
     int batch, REAL alpha, REAL beta) {
-    __local REAL tile[2 * GROUP * PITCH] __attribute__((aligned(16)));
-    __local REAL *a_tile = tile, *b_tile = tile + GROUP * PITCH;
+    __local REAL tile[2 * ITEMS * PITCH] __attribute__((aligned(16)));
+    __local REAL *a_tile = tile, *b_tile = tile + ITEMS * PITCH;
     int lid = get_local_id(0);
-    for (long first = (long)get_group_id(0) * GROUP; first < batch; first += (long)get_num_groups(0) * GROUP) {
-        int taken = (int)min((long)GROUP, batch - first);
+    for (long first = (long)get_group_id(0) * ITEMS; first < batch; first += (long)get_num_groups(0) * ITEMS) {
+        int taken = (int)min((long)ITEMS, batch - first);
         fetch(a_tile, a + (a_off + first * a_bs), a_ld, a_bs, 4, 4, PITCH, taken, lid);
         fetch(b_tile, b + (b_off + first * b_bs), b_ld, b_bs, 4, 4, PITCH, taken, lid);
         barrier(CLK_LOCAL_MEM_FENCE);

@@ -21,9 +21,8 @@ static SOURCE: Source = Source {
     ],
 };
 
-/// Triples of a work-group, and its work-items.
-const GROUP: usize = 32;
-const ITEMS: usize = 64;
+/// Work-items of a group, one for each triple: the best of 16 to 128 on an H100, and more items than triples are slower.
+const ITEMS: usize = 32;
 
 /// Largest error of an element of `A B` by this kernel in units of `(eps / 2) max|A| max|B|`, to first order; max is the
 /// largest modulus in a triple's own matrix, eps the distance from 1 to the next number of the type.
@@ -84,7 +83,9 @@ pub fn gemm_alphatensor(
     let (place_x, place_y, place_z) = (place(&x)?, place(&y.transposed())?, place(&z)?);
     let wide = place_x.wide && place_y.wide && place_z.wide;
     let options = format!(
-        "{kind} -DGROUP={GROUP} -DITEMS={ITEMS} -DVEC={} -DA_K={} -DB_K={}",
+        "{kind} -DITEMS={ITEMS} -DUNROLL={} -DVEC={} -DA_K={} -DB_K={}",
+        // All accesses to a matrix at once: fewer items share a unit in double precision, where each needs more registers.
+        if wide && c.dtype.is_double() { 8 } else { 4 },
         if wide { 16 / c.dtype.size() } else { 1 },
         place_x.bit(),
         place_y.bit()
@@ -96,7 +97,7 @@ pub fn gemm_alphatensor(
     }
     args.extend([int(c.batch), factor.arg(), old.arg()]);
     let local = [ITEMS, 1, 1];
-    gpu.launch(&SOURCE, &options, "gemm_alphatensor", &args, grid([c.batch.div_ceil(GROUP), 1, 1], local), local)?;
+    gpu.launch(&SOURCE, &options, "gemm_alphatensor", &args, grid([c.batch.div_ceil(ITEMS), 1, 1], local), local)?;
     match c_packed {
         Some(_) => copy(gpu, target, false, c),
         None => Ok(()),
