@@ -7,6 +7,8 @@
 pub mod check;
 pub mod copy;
 pub mod gemm;
+pub(crate) mod gemm_choose;
+pub mod gemm_config;
 pub(crate) mod gemm_variants;
 pub mod norm;
 pub mod scale;
