@@ -17,6 +17,7 @@ use crate::pool::{Block, Pool, PoolStats, lock};
 use crate::program::{ProgramStats, Programs, Source};
 use crate::staging::Staging;
 use crate::trace;
+use crate::tune::{Table, Tables};
 use opencl3::command_queue::{
     CL_QUEUE_PROFILING_ENABLE, create_command_queue, enqueue_fill_buffer, enqueue_nd_range_kernel, flush,
 };
@@ -170,7 +171,7 @@ impl Gpu {
         let shared = Shared {
             pool: Pool::new(limit, info.max_allocation as usize),
             programs: Programs::new(settings.cache.clone(), identity),
-            variants: Variants::default(),
+            variants: Variants::new(Tables::shipped_for(&info)),
             staging: Staging::new(staging, settings.threads),
             info,
             device: id,
@@ -210,6 +211,17 @@ impl Gpu {
     /// How programs came to be.
     pub fn programs(&self) -> ProgramStats {
         self.shared.programs.stats()
+    }
+
+    /// Where the configurations of its matrix products come from.
+    pub fn tables(&self) -> Arc<Tables> {
+        self.shared.variants.choices.tables()
+    }
+
+    /// Sets what was tuned on this machine, in place of what was; the shipped table stays.
+    pub fn set_tuned(&self, tuned: Option<Table>) {
+        let shipped = self.tables().shipped;
+        self.shared.variants.choices.set(Tables { tuned, shipped });
     }
 
     /// Pinned host memory for transfers, in bytes: the most that will be used.

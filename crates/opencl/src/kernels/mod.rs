@@ -7,7 +7,9 @@
 pub mod check;
 pub mod copy;
 pub mod gemm;
+pub(crate) mod gemm_choose;
 mod gemm_complex;
+pub mod gemm_config;
 pub(crate) mod gemm_variants;
 pub mod norm;
 pub mod scale;
