@@ -235,7 +235,8 @@ fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Plac
     };
     // Extents of a group's and a warp's part of C, BK, STAGES, walk, and how it is put to the compiler.
     let ([bm, bn], [wm, wn], bk, stages, walk, put) = match k {
-        _ if few || m.max(n) <= 32 || (batch > 1 && m.max(n) <= 64) => ([64, 32], [32, 16], 16, 3, 0, SPREAD),
+        _ if m.max(n) <= 32 => ([64, 32], [32, 16], 16, 3, 0, FREE),
+        _ if few || (batch > 1 && m.max(n) <= 64) => ([64, 32], [32, 16], 16, 3, 0, SPREAD),
         _ if batch > 1 && k <= 512 => ([64, 64], [32, 32], 16, 3, 0, usual),
         // Short: bound by the stores of C, for which the operands of the next tile need not wait.
         0..=32 if many => ([128, 64], [64, 32], 16, 2, 0, FREE),
