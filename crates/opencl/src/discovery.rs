@@ -62,8 +62,22 @@ pub struct DeviceInfo {
     pub compute_units: u32,
     /// Highest clock rate in MHz, as the driver tells it.
     pub clock_mhz: u32,
+    /// NVIDIA's compute capability.
+    pub compute_capability: Option<(u32, u32)>,
     /// How its driver was found.
     pub found_by: FoundBy,
+}
+
+impl DeviceInfo {
+    /// The devices among which what is best on one is likely to be good on the others: NVIDIA's of one compute capability,
+    /// CPUs of one platform. Any other device is a family of its own.
+    pub fn family(&self) -> String {
+        match self.compute_capability {
+            Some((major, minor)) => format!("NVIDIA, compute capability {major}.{minor}"),
+            None if self.is_cpu => format!("{}, CPU", self.platform),
+            None => format!("{}, {}", self.platform, self.name),
+        }
+    }
 }
 
 /// A device that can be opened.
@@ -156,6 +170,10 @@ fn devices_of(platform: &Platform, found_by: FoundBy) -> Vec<Candidate> {
             max_work_group: device.max_work_group_size().unwrap_or(1),
             compute_units: device.max_compute_units().unwrap_or(0),
             clock_mhz: device.max_clock_frequency().unwrap_or(0),
+            compute_capability: device
+                .compute_capability_major_nv()
+                .ok()
+                .zip(device.compute_capability_minor_nv().ok()),
             found_by,
         };
         Candidate { info, id: DeviceId(id) }

@@ -17,6 +17,7 @@ use crate::pool::{Block, Pool, PoolStats, lock};
 use crate::program::{ProgramStats, Programs, Source};
 use crate::staging::Staging;
 use crate::trace;
+use crate::tune::{Table, Tables};
 use opencl3::command_queue::{
     CL_QUEUE_PROFILING_ENABLE, create_command_queue, enqueue_fill_buffer, enqueue_nd_range_kernel, flush,
 };
@@ -33,6 +34,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How long a command is waited for by asking for its state without a sleep, and without a pause.
+const ASKING: Duration = Duration::from_millis(5);
+const SHORT: Duration = Duration::from_micros(50);
 
 /// How a device is used.
 #[derive(Clone, Debug)]
@@ -54,7 +59,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(8);
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(16);
         Self {
             memory_percent: 80,
             host_limit: None,
@@ -104,7 +109,6 @@ pub(crate) struct Shared {
     pub(crate) uploads: Handle<RawQueue>,
     pub(crate) downloads: Handle<RawQueue>,
     pub(crate) context: Handle<RawContext>,
-    pub(crate) threads: usize,
     held_by_host: bool,
     /// Which queue the last kernel went to, and its event; held while a thread is in the driver.
     api: Mutex<Option<(bool, Arc<Event>)>>,
@@ -170,7 +174,7 @@ impl Gpu {
         let shared = Shared {
             pool: Pool::new(limit, info.max_allocation as usize),
             programs: Programs::new(settings.cache.clone(), identity),
-            variants: Variants::default(),
+            variants: Variants::new(Tables::shipped_for(&info)),
             staging: Staging::new(staging, settings.threads),
             info,
             device: id,
@@ -178,7 +182,6 @@ impl Gpu {
             uploads,
             downloads,
             context,
-            threads: settings.threads.max(1),
             held_by_host,
             api: Mutex::new(None),
             timeout: settings.timeout,
@@ -210,6 +213,17 @@ impl Gpu {
     /// How programs came to be.
     pub fn programs(&self) -> ProgramStats {
         self.shared.programs.stats()
+    }
+
+    /// Where the configurations of its matrix products come from.
+    pub fn tables(&self) -> Arc<Tables> {
+        self.shared.variants.choices.tables()
+    }
+
+    /// Sets what was tuned on this machine, in place of what was; the shipped table stays.
+    pub fn set_tuned(&self, tuned: Option<Table>) {
+        let shipped = self.tables().shipped;
+        self.shared.variants.choices.set(Tables { tuned, shipped });
     }
 
     /// Pinned host memory for transfers, in bytes: the most that will be used.
@@ -449,11 +463,16 @@ impl Shared {
                     format!("a command on {} did not end in {:.1} s", self.info.name, self.timeout.as_secs_f64());
                 return Err(Fault::new(FaultKind::TimedOut, text));
             }
-            // Kernels of a few microseconds are waited for by asking; longer ones leave the core to others.
-            if waited < Duration::from_micros(100) {
-                std::hint::spin_loop();
+            // Kernels and transfers of a few milliseconds are waited for by asking, with the core offered to others in
+            // between: where the system's clock ticks at 250 Hz the shortest sleep takes 4 ms.
+            if waited < ASKING {
+                // Less often as time goes by: whoever asks holds the driver, which others need for their commands.
+                for _ in 0..if waited < SHORT { 4 } else { 400 } {
+                    std::hint::spin_loop();
+                }
+                thread::yield_now();
             } else {
-                thread::sleep(Duration::from_micros(20).max(waited / 50).min(Duration::from_millis(1)));
+                thread::sleep((waited / 50).min(Duration::from_millis(1)));
             }
         }
     }

@@ -12,6 +12,7 @@ mod pool;
 mod program;
 mod staging;
 mod trace;
+pub mod tune;
 
 pub use discovery::{Candidate, DeviceInfo, FoundBy, candidates, discover};
 pub use fault::{Fault, FaultKind, inject, injected};

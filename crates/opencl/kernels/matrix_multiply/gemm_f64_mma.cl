@@ -12,8 +12,7 @@
 //   -DA_BYTES -DB_BYTES   16: offset, leading dimension and batch stride are even, and so is the extent of the contiguous direction,
 //                         or what stands behind a line of outer indices may be read; 8: any
 //   -DC_T                 1: C's columns are contiguous; 0: its rows are
-//   -DWALK                1: a work-group takes one tile after another, and the operands of the next one arrive while it stores
-//                         this one, which pays where k is short; 0: it takes one, and has more registers to itself
+//   -DWALK                see gemm_tiles.cl
 //   How the same work is put to the compiler, found by measuring:
 //   -DORDERED             1: loads from local memory and products stay in the order written here; 0: the compiler's order
 //   -DTWO_B               1: two sets of registers for B; 0: each is loaded again after its last use
@@ -43,10 +42,6 @@
 #define BLOCKS_N (WN / 8)
 #define A_CHUNKS (BM * BK / 2)
 #define SLOT (A_CHUNKS + BN * BK / 2)
-// Row tiles that are walked before the next column tile: their parts of op(A) stay in the cache meanwhile.
-#define BAND 8
-
-static inline uint local_address(__local const void *at) { return (uint)(ulong)at; }
 
 static inline double load(__local const double *at) {
 #if ORDERED
@@ -145,22 +140,6 @@ static inline void fragment_b(double *f, __local const double2 *tile, int col, i
     }
 }
 
-// The tile of C with this number, of `tiles` in all: row tiles in bands of BAND, then column tiles, then the batch.
-typedef struct {
-    int triple, i0, j0, rows, cols;
-} Tile;
-
-static inline Tile tile_at(int number, int m, int n) {
-    int tiles_m = (m + BM - 1) / BM, tiles_n = (n + BN - 1) / BN;
-    Tile at;
-    at.triple = number / (tiles_m * tiles_n);
-    number -= at.triple * (tiles_m * tiles_n);
-    int band = number / (BAND * tiles_n), within = number % (BAND * tiles_n), height = min(BAND, tiles_m - band * BAND);
-    at.i0 = (band * BAND + within % height) * BM, at.j0 = within / height * BN;
-    at.rows = min(BM, m - at.i0), at.cols = min(BN, n - at.j0);
-    return at;
-}
-
 // gemm_f64_mma
 //   a, a_off, a_ld, a_bs   op(A), m x k: buffer, long offset, stride of the direction that is not contiguous, batch stride
 //   b, b_off, b_ld, b_bs   op(B), likewise, k x n
@@ -196,7 +175,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f64_mma(
 #define ADVANCE \
     a_at += a_step, b_at += b_step, depth -= BK; \
     if (WALK && depth <= 0 && ahead < tiles) { \
-        ahead += get_num_groups(0); \
+        ahead = NEXT_TILE(ahead); \
         if (ahead < tiles) { \
             ENTER_TILE \
         } \
@@ -224,7 +203,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f64_mma(
     // Steps of 8 terms; two to a turn of the loop where the registers for B or the slot need it.
 #define TURNS (STEPS > 1 ? STEPS : 1 + TWO_B)
 #pragma unroll 1
-    for (int tile = get_group_id(0); tile < tiles; tile = WALK ? tile + get_num_groups(0) : INT_MAX) {
+    for (int tile = get_group_id(0); tile < tiles; tile = NEXT_TILE(tile)) {
         double sum[BLOCKS_M][BLOCKS_N][4];
 #pragma unroll
         for (int i = 0; i < BLOCKS_M; i++) {

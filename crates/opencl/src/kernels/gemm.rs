@@ -1,21 +1,17 @@
 //! The matrix product: the general kernels (`kernels/matrix_multiply/gemm.cl`), which run everywhere, and where a device and a
 //! shape have a faster one, that (`gemm_variants.rs`).
 
+use super::gemm_choose::{Call, GENERAL, Place, general, note, small};
 use super::gemm_complex;
-use super::gemm_variants::{Product, launch};
-use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
+use super::gemm_config::{Problem, SMALL_LOCAL};
+use super::gemm_variants::{Product, built, launch};
+use super::{DeviceView, Factor, flag, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
-use crate::program::Source;
 use lapack_ai_core::Complex64;
 
-static SOURCE: Source = Source { name: "gemm", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm.cl")] };
-
-/// Rows and columns of C that a group of `gemm` computes.
-const TILE: usize = 64;
-/// Largest extent that `gemm_small` takes, and the local memory in bytes that it may use: what every device has.
+/// Largest extent that `gemm_small` takes.
 const SMALL: usize = 32;
-const LOCAL_BYTES: usize = 32 << 10;
 
 /// `C = alpha op(A) op(B) + beta C`: `a` is (batch, m, k), `b` (batch, k, n), `c` (batch, m, n) and overlaps neither.
 /// Transposes are given as views, conjugations as flags; a batch of 1 of `a` or `b` is repeated.
@@ -38,7 +34,7 @@ pub fn gemm(
     if a.rows != c.rows || b.cols != c.cols || a.cols != b.rows {
         return Err(invalid(format!("{:?} times {:?} into {:?}", a.shape(), b.shape(), c.shape())));
     }
-    let options = options(gpu, c.dtype)?;
+    let kind = options(gpu, c.dtype)?;
     if c.is_empty() {
         return Ok(());
     }
@@ -62,16 +58,28 @@ pub fn gemm(
     args.extend(c.args());
     args.extend([int(m), int(n), int(k), int(c.batch), flag(conj_a), flag(conj_b), alpha.arg(), beta.arg()]);
 
+    // Where k is not the contiguous direction, the outer index counts as it.
+    let place = |stride: isize| Place { along_k: stride != 1, ld: 0, wide: false };
+    let problem = Problem { dtype: c.dtype, shape: [c.batch, m, n, k], a: place(a.row_stride), b: place(b.col_stride) };
     let (a_bytes, b_bytes) = (m * (k | 1) * c.dtype.size(), k * n * c.dtype.size());
-    if m.max(n).max(k) <= SMALL && a_bytes + b_bytes <= LOCAL_BYTES {
-        let slots = (GROUP / (m * n)).clamp(1, c.batch).min(LOCAL_BYTES / (a_bytes + b_bytes));
+    if m.max(n).max(k) <= SMALL && a_bytes + b_bytes <= SMALL_LOCAL {
+        let (call, slots) = small(gpu, kind, problem, a_bytes + b_bytes);
         // A local array may not have zero bytes, which it would have for k = 0.
         args.extend([int(slots), Arg::Local(slots * a_bytes), Arg::Local((slots * b_bytes).max(16))]);
-        let local = [(slots * m * n).next_power_of_two().clamp(32, GROUP), 1, 1];
-        return gpu.launch(&SOURCE, options, "gemm_small", &args, grid([c.batch.div_ceil(slots), 1, 1], local), local);
+        let groups = [c.batch.div_ceil(slots), 1, 1];
+        gpu.launch(&GENERAL, kind, call.kernel, &args, grid(groups, [call.items, 1, 1]), [call.items, 1, 1])?;
+        note(&call);
+        return Ok(());
     }
-    // A work-item has 4 x 4 elements, 8 x 4 complex ones.
-    let local = [if c.dtype.is_complex() { GROUP / 2 } else { GROUP }, 1, 1];
-    let groups = [m.div_ceil(TILE) * n.div_ceil(TILE), 1, c.batch];
-    gpu.launch(&SOURCE, options, "gemm", &args, grid(groups, local), local)
+    let call = general(gpu, kind, problem);
+    let groups =
+        |call: &Call| grid([m.div_ceil(call.tile[0]) * n.div_ceil(call.tile[1]), 1, c.batch], [call.items, 1, 1]);
+    if call.options != kind && built(gpu, &call, &args, groups(&call))? {
+        return Ok(());
+    }
+    // Refused, so that this is the plain one.
+    let call = general(gpu, kind, problem);
+    gpu.launch(call.source, &call.options, call.kernel, &args, groups(&call), [call.items, 1, 1])?;
+    note(&call);
+    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::copy::copy;
 use super::gemm::gemm;
-use super::gemm_variants::Place;
+use super::gemm_choose::Place;
 use super::{BATCHED_TILES, DeviceView, Factor, TYPES, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
@@ -87,8 +87,8 @@ pub fn gemm_alphatensor(
         // All accesses to a matrix at once: fewer items share a unit in double precision, where each needs more registers.
         if wide && c.dtype.is_double() { 8 } else { 4 },
         if wide { 16 / c.dtype.size() } else { 1 },
-        place_x.bit(),
-        place_y.bit()
+        u8::from(place_x.along_k),
+        u8::from(place_y.along_k)
     );
     let mut args = Vec::with_capacity(15);
     for (view, ld) in [(&x, place_x.ld), (&y, place_y.ld), (&z, place_z.ld)] {

@@ -3,6 +3,7 @@
 
 use super::copy::copy;
 use super::gemm::gemm;
+use super::gemm_choose::is_general_wanted;
 use super::{DeviceView, Factor, TYPES, flag, grid, int, options, real};
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::{Arg, Gpu};
@@ -35,7 +36,7 @@ pub(super) fn launch(
     let k = a.cols;
     let pays = n >= FEWEST_USES && m.saturating_mul(n).saturating_mul(k).saturating_mul(batch) >= FEWEST_TERMS;
     // A real product can be given a real beta alone.
-    if !pays || c.row_stride != 1 || beta.im != 0.0 || m.max(k) > i32::MAX as usize / 2 {
+    if is_general_wanted() || !pays || c.row_stride != 1 || beta.im != 0.0 || m.max(k) > i32::MAX as usize / 2 {
         return Ok(false);
     }
     let memory = |count: usize| match gpu.alloc(count * c.dtype.size()) {
