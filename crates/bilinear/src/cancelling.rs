@@ -22,9 +22,9 @@ pub(crate) fn fewest(inputs: usize, rows: &[Form]) -> Option<LinearProgram> {
     let vectors = vectors?;
     let tries = (0..TRIES).map(|order| Search::new(inputs, &vectors, order).run());
     let mut program = tries.min_by_key(LinearProgram::additions)?;
-    for (row, (value, factor)) in rows.iter().zip(&mut program.outputs) {
-        let _ = value;
-        *factor = if row[0].1.is_negative() { -Dyadic::ONE } else { Dyadic::ONE };
+    for (row, output) in rows.iter().zip(&mut program.outputs) {
+        // Rows are found up to their sign.
+        output.1 = if row[0].1.is_negative() { -Dyadic::ONE } else { Dyadic::ONE };
     }
     Some(program)
 }

@@ -70,10 +70,15 @@ impl Dyadic {
         })
     }
 
+    /// The numerators over the common denominator, and its exponent.
+    fn numerators(self, other: Self) -> ([i64; 2], u32) {
+        let exponent = self.exponent.max(other.exponent);
+        ([self, other].map(|x| x.numerator << (exponent - x.exponent)), exponent)
+    }
+
     /// The integers without a common divisor, the first one positive, whose ratio is `self : other`; neither is 0.
     pub(crate) fn to_integers(self, other: Self) -> [i64; 2] {
-        let exponent = self.exponent.max(other.exponent);
-        let [p, q] = [self, other].map(|x| x.numerator << (exponent - x.exponent));
+        let [p, q] = self.numerators(other).0;
         let (mut divisor, mut rest) = (p.abs(), q.abs());
         while rest != 0 {
             (divisor, rest) = (rest, divisor % rest);
@@ -103,9 +108,8 @@ impl From<i64> for Dyadic {
 impl Add for Dyadic {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        let exponent = self.exponent.max(other.exponent);
-        let at = |x: Self| x.numerator << (exponent - x.exponent);
-        Self::new(at(self) + at(other), exponent)
+        let ([p, q], exponent) = self.numerators(other);
+        Self::new(p + q, exponent)
     }
 }
 

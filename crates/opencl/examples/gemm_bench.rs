@@ -3,7 +3,8 @@
 //! Data on the device, pseudo-random; times are the device's own, the median of several calls, copies into other layouts
 //! included. The first line has the time of a kernel that does almost nothing: what every kernel's time has in it. `error` is
 //! the largest one of 64 sampled elements of C, in units of k eps times the sum of the terms' moduli; with `beta` = 1 the product
-//! is subtracted from C, and no error is given. The device is the first GPU, or the one whose name the first argument is part of; a second argument takes the cases whose line
+//! is subtracted from C, and no error is given. Products with `alphatensor` are by that scheme, beside the ordinary one. The
+//! device is the first GPU, or the one whose name the first argument is part of; a second argument takes the cases whose line
 //! it is part of.
 
 use lapack_ai_core::{Complex64, DType};
