@@ -8,6 +8,7 @@ use crate::dyadic::Dyadic;
 use crate::linear::{LinearProgram, Term};
 use crate::program::Program;
 use crate::scheme::{Form, Ring, Scheme};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// Longest line of generated code.
@@ -62,6 +63,41 @@ impl Listing {
         let result =
             |&(value, factor): &Term| ((names[value].clone(), factor), known[value].expect("all values are known"));
         Self { lines, results: program.w.outputs.iter().map(result).collect() }
+    }
+}
+
+impl Listing {
+    /// Products that only one sum of products needs, one for each sum at most: they become a part of its line.
+    fn fused(&self) -> HashMap<String, (String, String)> {
+        let mut uses: HashMap<&str, usize> = HashMap::new();
+        let of_sums = self.lines.iter().filter_map(|line| match &line.value {
+            Value::Sum(terms) => Some(terms.iter()),
+            Value::Product(..) => None,
+        });
+        let of_results = self.results.iter().map(|(term, _)| term);
+        for (name, _) in of_sums.flatten().chain(of_results) {
+            *uses.entry(name).or_default() += 1;
+        }
+        let mut products: HashMap<&str, (String, String)> = HashMap::new();
+        let mut fused = HashMap::new();
+        for line in &self.lines {
+            match &line.value {
+                Value::Product(x, y) => {
+                    products.insert(&line.name, (x.clone(), y.clone()));
+                }
+                Value::Sum([x, y]) => {
+                    let other = |term: &(String, Dyadic)| term.1.is_unit();
+                    let once = |term: &&(String, Dyadic)| other(term) && uses[term.0.as_str()] == 1;
+                    // The later product: the sum waits for it anyway. The other factor must be one that is not multiplied.
+                    let mut found =
+                        [y, x].into_iter().filter(once).filter(|term| products.contains_key(term.0.as_str()));
+                    if let Some((name, _)) = found.next().filter(|_| other(x) && other(y)) {
+                        fused.insert(name.clone(), products[name.as_str()].clone());
+                    }
+                }
+            }
+        }
+        fused
     }
 }
 
@@ -236,12 +272,20 @@ pub fn rust(program: &Program, name: &str) -> String {
         let names = elements(letter, rows, cols).join(", ");
         let _ = writeln!(text, "    let [{names}] = *{letter};");
     }
+    let fused = if modulo_2 { HashMap::new() } else { listing.fused() };
     let value_of = |value: &Value| match value {
         Value::Product(x, y) => format!("{x} {} {y}", if modulo_2 { "&" } else { "*" }),
         Value::Sum([x, y]) if modulo_2 => format!("{} ^ {}", x.0, y.0),
-        Value::Sum([x, y]) => rust_sum(x, y),
+        Value::Sum([x, y]) => match (fused.get(&x.0), fused.get(&y.0)) {
+            (Some(product), _) => rust_fused(product, x.1, y),
+            (_, Some(product)) => rust_fused(product, y.1, x),
+            _ => rust_sum(x, y),
+        },
     };
     for (count, line) in (1..).zip(&listing.lines) {
+        if fused.contains_key(&line.name) {
+            continue;
+        }
         text += &with_note(format!("    let {} = {};", line.name, value_of(&line.value)), line.note.as_ref());
         for (index, ((result, factor), after)) in listing.results.iter().enumerate() {
             if *after == count {
@@ -253,6 +297,15 @@ pub fn rust(program: &Program, name: &str) -> String {
         }
     }
     text + "}\n"
+}
+
+/// A product, with this sign, and another term in one operation.
+fn rust_fused((x, y): &(String, String), sign: Dyadic, (other, factor): &(String, Dyadic)) -> String {
+    let [of_product, of_other] = [sign, *factor].map(|factor| if factor.is_negative() { "-" } else { "" });
+    match of_product {
+        "" => format!("{x}.fused::<FMA>({y}, {of_other}{other})"),
+        _ => format!("(-{x}).fused::<FMA>({y}, {of_other}{other})"),
+    }
 }
 
 /// A sum; one multiplication by a constant is fused with it.

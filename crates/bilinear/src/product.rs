@@ -1,6 +1,6 @@
 //! One 4 x 4 product in BLAS form, by the algorithm that the caller names.
 
-use crate::generated::{alphatensor, alphatensor_mod_2, classical, rank48, strassen, winograd};
+use crate::generated::{alphatensor, alphatensor_mod_2, rank48, strassen, winograd};
 use crate::real::Real;
 use std::fmt;
 
@@ -108,69 +108,102 @@ pub fn gemm_4x4<T: Real>(
         }
         return Ok(());
     }
-    let (a, b) = (rows(a, lda, transpose[0]), rows(b, ldb, transpose[1]));
-    dispatch(algorithm, &a, &b, alpha, beta, c, ldc);
+    dispatch(&Call { algorithm, transpose, alpha, a, lda, b, ldb, beta }, c, ldc);
     Ok(())
 }
 
-/// The elements row by row.
+/// The arguments of a call that have been checked, but for C.
+struct Call<'a, T> {
+    algorithm: Algorithm,
+    transpose: [bool; 2],
+    alpha: T,
+    a: &'a [T],
+    lda: usize,
+    b: &'a [T],
+    ldb: usize,
+    beta: T,
+}
+
+/// Column after column, or row after row.
 #[inline(always)]
-fn rows<T: Real>(from: &[T], ld: usize, transposed: bool) -> [T; 16] {
+fn columns<T: Real>(from: &[T], ld: usize, transposed: bool) -> [T; 16] {
     let from = &from[..3 * ld + 4];
-    std::array::from_fn(|z| if transposed { from[z / 4 * ld + z % 4] } else { from[z / 4 + z % 4 * ld] })
+    let mut columns = [T::ZERO; 16];
+    if transposed {
+        for (z, to) in columns.iter_mut().enumerate() {
+            *to = from[z / 4 + z % 4 * ld];
+        }
+    } else {
+        for (j, to) in columns.chunks_exact_mut(4).enumerate() {
+            to.copy_from_slice(&from[j * ld..j * ld + 4]);
+        }
+    }
+    columns
 }
 
 /// The instructions that this machine has.
-fn dispatch<T: Real>(algorithm: Algorithm, a: &[T; 16], b: &[T; 16], alpha: T, beta: T, c: &mut [T], ldc: usize) {
+fn dispatch<T: Real>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has the features.
-            return unsafe { with_avx512(algorithm, a, b, alpha, beta, c, ldc) };
+            return unsafe { with_avx512(call, c, ldc) };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             // SAFETY: likewise.
-            return unsafe { with_avx2(algorithm, a, b, alpha, beta, c, ldc) };
+            return unsafe { with_avx2(call, c, ldc) };
         }
     }
-    run::<T, { cfg!(target_arch = "aarch64") }>(algorithm, a, b, alpha, beta, c, ldc);
+    run::<T, { cfg!(target_arch = "aarch64") }>(call, c, ldc);
 }
 
 /// Has twice the registers, which hold most of a scheme's values.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-fn with_avx512<T: Real>(algorithm: Algorithm, a: &[T; 16], b: &[T; 16], alpha: T, beta: T, c: &mut [T], ldc: usize) {
-    run::<T, true>(algorithm, a, b, alpha, beta, c, ldc);
+fn with_avx512<T: Real>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+    run::<T, true>(call, c, ldc);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn with_avx2<T: Real>(algorithm: Algorithm, a: &[T; 16], b: &[T; 16], alpha: T, beta: T, c: &mut [T], ldc: usize) {
-    run::<T, true>(algorithm, a, b, alpha, beta, c, ldc);
+fn with_avx2<T: Real>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+    run::<T, true>(call, c, ldc);
 }
 
 /// The product in the instructions of the function that this becomes a part of.
 #[inline(always)]
-fn run<T: Real, const FMA: bool>(
-    algorithm: Algorithm,
-    a: &[T; 16],
-    b: &[T; 16],
-    alpha: T,
-    beta: T,
-    c: &mut [T],
-    ldc: usize,
-) {
+fn run<T: Real, const FMA: bool>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+    // What lies column by column is the transpose, row by row: C^T = op(B)^T op(A)^T is computed, and nothing is rearranged.
+    let x = columns(call.b, call.ldb, call.transpose[1]);
+    let y = columns(call.a, call.lda, call.transpose[0]);
+    let mut sums = [T::ZERO; 16];
+    let store = |z: usize, sum: T| sums[z] = sum;
+    match call.algorithm {
+        Algorithm::Classical => classical::<T, FMA>(&x, &y, store),
+        Algorithm::Strassen => strassen::strassen::<T, FMA>(&x, &y, store),
+        Algorithm::Winograd => winograd::winograd::<T, FMA>(&x, &y, store),
+        Algorithm::AlphaTensor => alphatensor::alphatensor::<T, FMA>(&x, &y, store),
+        Algorithm::Rank48 => rank48::rank48::<T, FMA>(&x, &y, store),
+    }
+    let Call { alpha, beta, .. } = *call;
     let c = &mut c[..3 * ldc + 4];
-    let store = |z: usize, sum: T| {
-        let at = &mut c[z / 4 + z % 4 * ldc];
-        *at = if beta == T::ZERO { alpha * sum } else { sum.fused::<FMA>(alpha, beta * *at) };
-    };
-    match algorithm {
-        Algorithm::Classical => classical::classical::<T, FMA>(a, b, store),
-        Algorithm::Strassen => strassen::strassen::<T, FMA>(a, b, store),
-        Algorithm::Winograd => winograd::winograd::<T, FMA>(a, b, store),
-        Algorithm::AlphaTensor => alphatensor::alphatensor::<T, FMA>(a, b, store),
-        Algorithm::Rank48 => rank48::rank48::<T, FMA>(a, b, store),
+    for (j, sums) in sums.chunks_exact(4).enumerate() {
+        for (to, &sum) in c[j * ldc..j * ldc + 4].iter_mut().zip(sums) {
+            *to = if beta == T::ZERO { alpha * sum } else { sum.fused::<FMA>(alpha, beta * *to) };
+        }
+    }
+}
+
+/// Row times column, the four elements of a row in the lanes of a vector.
+#[inline(always)]
+fn classical<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut store: impl FnMut(usize, T)) {
+    for i in 0..4 {
+        let [p, q, r, s] = [a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3]];
+        let row: [T; 4] =
+            std::array::from_fn(|j| b[4 + j].fused::<FMA>(q, b[j] * p) + b[12 + j].fused::<FMA>(s, b[8 + j] * r));
+        for (j, sum) in row.into_iter().enumerate() {
+            store(4 * i + j, sum);
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub(crate) mod alphatensor;
 pub(crate) mod alphatensor_mod_2;
-pub(crate) mod classical;
 pub(crate) mod rank48;
 pub(crate) mod strassen;
 pub(crate) mod winograd;
@@ -15,7 +14,7 @@ use crate::program::Program;
 /// read and need no build step; a test compares.
 pub fn files() -> Vec<(String, String)> {
     let program = |name| Program::new(by_name(name).expect("a name of the catalogue"));
-    let kernels = ["classical", "strassen", "winograd", "alphatensor", "rank48", "alphatensor-mod-2"];
+    let kernels = ["strassen", "winograd", "alphatensor", "rank48", "alphatensor-mod-2"];
     let mut files: Vec<(String, String)> = kernels
         .into_iter()
         .map(|name| {

@@ -91,7 +91,6 @@ pub(crate) fn rank48<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut sto
     let t34 = b32 + b42;
     let t35 = t33 + t34; // b13 + b23 + b32 + b33 + b42 + b43
     let t36 = t31 + t35; // b12 + b13 + b22 + b23 + b32 + b33 + b42 + b43
-    let p12 = s32 * t36;
     let s33 = a32 + s13; // a11 - a31 + a32
     let s34 = a12 - s33; // -a11 + a12 + a31 - a32
     let t37 = b21 - b24;
@@ -102,7 +101,6 @@ pub(crate) fn rank48<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut sto
     let t40 = b11 - b21;
     let t41 = t39 - t40; // -b11 - b14 + b21 + b24 + b34
     let t42 = t38 + t41; // -b11 - b14 + b21 + b24 + b31 + b34 - b41 - b44
-    let p14 = s35 * t42;
     let s36 = a13 - a23;
     let s37 = a11 - a21;
     let s38 = s36 + s37; // a11 + a13 - a21 - a23
@@ -214,7 +212,7 @@ pub(crate) fn rank48<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut sto
     let t81 = b22.fused::<FMA>(T::of(2.0), t33); // b13 + 2 b22 + b23 + b33 + b43
     let p35 = s70 * t81;
     let q17 = p27.fused::<FMA>(T::of(2.0), p35);
-    let q18 = p12 - p35;
+    let q18 = s32.fused::<FMA>(t36, -p35);
     let s71 = s4 + s10; // a11 + a21 + a31 - a41
     let s72 = s7.fused::<FMA>(T::of(2.0), -s66); // -a14 + 2 a22 + a24 - a34 - 2 a42 - a44
     let s73 = s71 + s72; // a11 - a14 + a21 + 2 a22 + a24 + a31 - a34 - a41 - 2 a42 - a44
@@ -272,7 +270,7 @@ pub(crate) fn rank48<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut sto
     let s82 = a42 - s25; // -a21 - a23 - a41 + a42
     let t97 = b31.fused::<FMA>(T::of(2.0), -t48); // -b14 + b24 + 2 b31 + b34 - b44
     let p42 = s82 * t97;
-    let q41 = p14 + p42;
+    let q41 = s35.fused::<FMA>(t42, p42);
     let q42 = p9.fused::<FMA>(T::of(2.0), p42);
     let s83 = s36.fused::<FMA>(T::of(2.0), s66); // 2 a13 + a14 - 2 a23 - a24 + a34 + a44
     let s84 = s65 + s83; // a11 + 2 a13 + a14 - a21 - 2 a23 - a24 - a31 + a34 - a41 + a44

@@ -43,16 +43,14 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     let t12 = b11 + b12;
     let t13 = b33 + b34;
     let t14 = t12 + t13; // b11 + b12 + b33 + b34
-    let p6 = s14 * t14;
-    let q1 = p1 - p6;
+    let q1 = (-s14).fused::<FMA>(t14, p1);
     let s15 = a34 - a44;
     let s16 = a12 - a22;
     let s17 = s15 + s16; // a12 - a22 + a34 - a44
     let t15 = b43 + b44;
     let t16 = b21 + b22;
     let t17 = t15 + t16; // b21 + b22 + b43 + b44
-    let p7 = s17 * t17;
-    let q2 = p1 + p7;
+    let q2 = s17.fused::<FMA>(t17, p1);
     let s18 = a31 + a42;
     let s19 = s2 + s18; // a31 + a33 + a42 + a44
     let p8 = s19 * t1;
@@ -69,12 +67,10 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     let p12 = s25 * b22;
     let s26 = a31 - a41;
     let s27 = s12 + s26; // a31 + a33 - a41 - a43
-    let p13 = s27 * t12;
-    let q4 = p8 - p13;
+    let q4 = (-s27).fused::<FMA>(t12, p8);
     let s28 = a32 - a42;
     let s29 = s15 + s28; // a32 + a34 - a42 - a44
-    let p14 = s29 * t16;
-    let q5 = p8 + p14;
+    let q5 = s29.fused::<FMA>(t16, p8);
     let t18 = b13 + b24;
     let t19 = t2 - t18; // -b13 - b24 + b33 + b44
     let p15 = s1 * t19;
@@ -93,13 +89,11 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     let p19 = s9 * t25;
     let t26 = b13 + b14;
     let t27 = t13 - t26; // -b13 - b14 + b33 + b34
-    let p20 = s13 * t27;
-    let q9 = p15 - p20;
+    let q9 = (-s13).fused::<FMA>(t27, p15);
     let q10 = p17 + q9;
     let t28 = b23 + b24;
     let t29 = t15 - t28; // -b23 - b24 + b43 + b44
-    let p21 = s16 * t29;
-    let q11 = p15 + p21;
+    let q11 = s16.fused::<FMA>(t29, p15);
     let t30 = b31 + b42;
     let t31 = t1 - t30; // b11 + b22 - b31 - b42
     let p22 = s2 * t31;
@@ -164,15 +158,13 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     store(3, q35);
     let s38 = a13 - a23;
     let s39 = s13 + s38; // a11 + a13 - a21 - a23
-    let p34 = s39 * t13;
-    let q36 = p34 - q28;
+    let q36 = s39.fused::<FMA>(t13, -q28);
     let q37 = q10 + q36;
     let q38 = q27 + q37;
     store(7, -q38);
     let s40 = a14 - a24;
     let s41 = s16 + s40; // a12 + a14 - a22 - a24
-    let p35 = s41 * t15;
-    let q39 = p29 + p35;
+    let q39 = s41.fused::<FMA>(t15, p29);
     let q40 = q39 - q2;
     let q41 = q30 + q39;
     let q42 = q41 - q34;
@@ -182,27 +174,23 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     let p36 = s42 * t42;
     let s43 = s5 - s20; // a21 + a22 - a41 - a42
     let t43 = b11 + b13;
-    let p37 = s43 * t43;
-    let q43 = p37 - q7;
+    let q43 = s43.fused::<FMA>(t43, -q7);
     let q44 = q10 - q43;
     let s44 = a11 - a31;
     let t44 = t6 + t21; // b12 + b14 - b22 - b24
-    let p38 = s44 * t44;
-    let q45 = p38 - q3;
+    let q45 = s44.fused::<FMA>(t44, -q3);
     let q46 = q4 + q45;
     let q47 = q1 - q46;
     let s45 = a22 - a42;
     let t45 = t9 + t23; // b11 + b13 - b21 - b23
-    let p39 = s45 * t45;
-    let q48 = p11 + p39;
+    let q48 = s45.fused::<FMA>(t45, p11);
     let q49 = q8 - q48;
     let q50 = q5 + q49;
     let q51 = q49 + q43;
     store(14, -q51);
     let s46 = s9 - s24; // a11 + a12 - a31 - a32
     let t46 = b22 + b24;
-    let p40 = s46 * t46;
-    let q52 = p19 - p40;
+    let q52 = (-s46).fused::<FMA>(t46, p19);
     let q53 = p5 + q52;
     let q54 = p12 - q53;
     let q55 = q54 + q2;
@@ -212,40 +200,34 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     store(11, -q58);
     let s47 = s13 - s26; // a11 - a21 - a31 + a41
     let t47 = t12 + t26; // b11 + b12 + b13 + b14
-    let p41 = s47 * t47;
-    let q59 = p36 - p41;
+    let q59 = (-s47).fused::<FMA>(t47, p36);
     let q60 = q59 + q44;
     let q61 = q60 - q47;
     store(15, -q61);
     let s48 = s16 - s28; // a12 - a22 - a32 + a42
     let t48 = t16 + t28; // b21 + b22 + b23 + b24
-    let p42 = s48 * t48;
-    let q62 = p36 + p42;
+    let q62 = s48.fused::<FMA>(t48, p36);
     let q63 = q62 + q50;
     let q64 = q63 + q56;
     store(10, -q64);
     let s49 = s2 - s30; // -a13 - a24 + a33 + a44
     let t49 = t2 + t30; // b31 + b33 + b42 + b44
-    let p43 = s49 * t49;
-    let q65 = p22 + p43;
+    let q65 = s49.fused::<FMA>(t49, p22);
     let q66 = q65 - q36;
     let s50 = s4 - s32; // -a23 - a24 + a43 + a44
     let t50 = b31 + b33;
-    let p44 = s50 * t50;
-    let q67 = p23 + p44;
+    let q67 = s50.fused::<FMA>(t50, p23);
     let q68 = p30 + q67;
     let q69 = p2 - q68;
     let s51 = a13 - a33;
     let t51 = t5 + t33; // b32 + b34 - b42 - b44
-    let p45 = s51 * t51;
-    let q70 = p45 + q14;
+    let q70 = s51.fused::<FMA>(t51, q14);
     let q71 = p31 - q70;
     let q72 = q70 + q1;
     let q73 = q69 - q72;
     let s52 = a24 - a44;
     let t52 = t8 + t35; // b31 + b33 - b41 - b43
-    let p46 = s52 * t52;
-    let q74 = p4 + p46;
+    let q74 = s52.fused::<FMA>(t52, p4);
     let q75 = p25 - q74;
     let q76 = p32 + q75;
     let q77 = q65 - q76;
@@ -253,23 +235,20 @@ pub(crate) fn strassen<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], mut s
     store(4, q78);
     let s53 = s10 - s36; // -a13 - a14 + a33 + a34
     let t53 = b42 + b44;
-    let p47 = s53 * t53;
-    let q79 = p47 + q32;
+    let q79 = s53.fused::<FMA>(t53, q32);
     let q80 = p5 - q79;
     let q81 = q80 + q40;
     let q82 = q80 - q71;
     store(1, q82);
     let s54 = s12 - s38; // -a13 + a23 + a33 - a43
     let t54 = t13 + t38; // b31 + b32 + b33 + b34
-    let p48 = s54 * t54;
-    let q83 = p27 + p48;
+    let q83 = s54.fused::<FMA>(t54, p27);
     let q84 = q83 - q66;
     let q85 = q84 - q73;
     store(5, q85);
     let s55 = s15 - s40; // -a14 + a24 + a34 - a44
     let t55 = t15 + t40; // b41 + b42 + b43 + b44
-    let p49 = s55 * t55;
-    let q86 = p28 + p49;
+    let q86 = s55.fused::<FMA>(t55, p28);
     let q87 = q86 + q77;
     let q88 = q87 + q81;
     store(0, -q88);
