@@ -108,13 +108,43 @@ pub fn gemm_4x4<T: Real>(
         }
         return Ok(());
     }
-    dispatch(&Call { algorithm, transpose, alpha, a, lda, b, ldb, beta }, c, ldc);
+    let call = Call { transpose, alpha, a, lda, b, ldb, beta };
+    match algorithm {
+        Algorithm::Classical => dispatch::<T, Classical>(&call, c, ldc),
+        Algorithm::Strassen => dispatch::<T, Strassen>(&call, c, ldc),
+        Algorithm::Winograd => dispatch::<T, Winograd>(&call, c, ldc),
+        Algorithm::AlphaTensor => dispatch::<T, AlphaTensor>(&call, c, ldc),
+        Algorithm::Rank48 => dispatch::<T, Rank48>(&call, c, ldc),
+    }
     Ok(())
 }
 
+/// The code of an algorithm: calls `store(z, value)` for every element of A B, all counted row by row.
+trait Kernel {
+    fn product<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], store: impl FnMut(usize, T));
+}
+
+macro_rules! kernel {
+    ($kernel:ident, $($function:ident)::+) => {
+        struct $kernel;
+
+        impl Kernel for $kernel {
+            #[inline(always)]
+            fn product<T: Real, const FMA: bool>(a: &[T; 16], b: &[T; 16], store: impl FnMut(usize, T)) {
+                $($function)::+::<T, FMA>(a, b, store);
+            }
+        }
+    };
+}
+
+kernel!(Classical, classical);
+kernel!(Strassen, strassen::strassen);
+kernel!(Winograd, winograd::winograd);
+kernel!(AlphaTensor, alphatensor::alphatensor);
+kernel!(Rank48, rank48::rank48);
+
 /// The arguments of a call that have been checked, but for C.
 struct Call<'a, T> {
-    algorithm: Algorithm,
     transpose: [bool; 2],
     alpha: T,
     a: &'a [T],
@@ -124,67 +154,64 @@ struct Call<'a, T> {
     beta: T,
 }
 
-/// Column after column, or row after row.
+/// op(matrix), column after column.
 #[inline(always)]
 fn columns<T: Real>(from: &[T], ld: usize, transposed: bool) -> [T; 16] {
-    let from = &from[..3 * ld + 4];
-    let mut columns = [T::ZERO; 16];
+    // Copied first, so that what follows has one way to its operands.
+    let mut turned = [T::ZERO; 16];
+    let (mut from, mut ld) = (from, ld);
     if transposed {
-        for (z, to) in columns.iter_mut().enumerate() {
-            *to = from[z / 4 + z % 4 * ld];
+        for (j, column) in (0..4).map(|j| (j, &from[j * ld..j * ld + 4])) {
+            for (i, &element) in column.iter().enumerate() {
+                turned[4 * i + j] = element;
+            }
         }
-    } else {
-        for (j, to) in columns.chunks_exact_mut(4).enumerate() {
-            to.copy_from_slice(&from[j * ld..j * ld + 4]);
-        }
+        (from, ld) = (&turned, 4);
+    }
+    let mut columns = [T::ZERO; 16];
+    for (j, to) in columns.chunks_exact_mut(4).enumerate() {
+        to.copy_from_slice(&from[j * ld..j * ld + 4]);
     }
     columns
 }
 
 /// The instructions that this machine has.
-fn dispatch<T: Real>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+fn dispatch<T: Real, K: Kernel>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has the features.
-            return unsafe { with_avx512(call, c, ldc) };
+            return unsafe { with_avx512::<T, K>(call, c, ldc) };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             // SAFETY: likewise.
-            return unsafe { with_avx2(call, c, ldc) };
+            return unsafe { with_avx2::<T, K>(call, c, ldc) };
         }
     }
-    run::<T, { cfg!(target_arch = "aarch64") }>(call, c, ldc);
+    run::<T, K, { cfg!(target_arch = "aarch64") }>(call, c, ldc);
 }
 
 /// Has twice the registers, which hold most of a scheme's values.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-fn with_avx512<T: Real>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
-    run::<T, true>(call, c, ldc);
+fn with_avx512<T: Real, K: Kernel>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+    run::<T, K, true>(call, c, ldc);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn with_avx2<T: Real>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
-    run::<T, true>(call, c, ldc);
+fn with_avx2<T: Real, K: Kernel>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+    run::<T, K, true>(call, c, ldc);
 }
 
 /// The product in the instructions of the function that this becomes a part of.
 #[inline(always)]
-fn run<T: Real, const FMA: bool>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
+fn run<T: Real, K: Kernel, const FMA: bool>(call: &Call<'_, T>, c: &mut [T], ldc: usize) {
     // What lies column by column is the transpose, row by row: C^T = op(B)^T op(A)^T is computed, and nothing is rearranged.
     let x = columns(call.b, call.ldb, call.transpose[1]);
     let y = columns(call.a, call.lda, call.transpose[0]);
     let mut sums = [T::ZERO; 16];
-    let store = |z: usize, sum: T| sums[z] = sum;
-    match call.algorithm {
-        Algorithm::Classical => classical::<T, FMA>(&x, &y, store),
-        Algorithm::Strassen => strassen::strassen::<T, FMA>(&x, &y, store),
-        Algorithm::Winograd => winograd::winograd::<T, FMA>(&x, &y, store),
-        Algorithm::AlphaTensor => alphatensor::alphatensor::<T, FMA>(&x, &y, store),
-        Algorithm::Rank48 => rank48::rank48::<T, FMA>(&x, &y, store),
-    }
+    K::product::<T, FMA>(&x, &y, |z, sum| sums[z] = sum);
     let Call { alpha, beta, .. } = *call;
     let c = &mut c[..3 * ldc + 4];
     for (j, sums) in sums.chunks_exact(4).enumerate() {
