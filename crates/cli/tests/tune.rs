@@ -43,7 +43,7 @@ fn a_class_is_tuned_kept_written_in_the_shipped_form_and_forgotten() {
     let cache = folder("kept");
     let output = cache.join("table.json");
     let common = ["--device", "0", "--dtype", "float32"];
-    let arguments = [&common[..], &["--seconds", "8", "--output", output.to_str().unwrap()]].concat();
+    let arguments = [&common[..], &["--seconds", "15", "--output", output.to_str().unwrap()]].concat();
     let (status, out, err) = run(&cache, &arguments);
     if !has_device(&err) {
         return;
@@ -97,7 +97,7 @@ fn ctrl_c_ends_it_early_and_keeps_what_was_found() {
 }
 
 #[test]
-fn what_cannot_be_tuned_is_refused_in_one_line() {
+fn what_cannot_be_tuned_is_refused_in_words() {
     let cache = folder("refused");
     for (arguments, expected) in [
         (&["--device", "no such device"][..], "no such device"),

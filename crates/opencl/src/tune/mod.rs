@@ -9,6 +9,6 @@ mod table;
 mod targets;
 
 pub use crate::kernels::gemm_config::{Config, Family};
-pub use search::{Ended, Outcome, Plan, Row, Watch, candidates_for, tune, with_config};
+pub use search::{Ended, Outcome, Plan, Row, Watch, by_rule, candidates_for, tune, with_config};
 pub use table::{Class, Entry, Table, Tables};
 pub use targets::Target;

@@ -1,8 +1,8 @@
 //! The search: a budget of time, products in the order of their importance, and for each the candidates of its kernel.
 //!
-//! A candidate is built, its result checked and its time taken on a first product of the class; the fastest few are taken to a
-//! second one. The best of both is measured once more, in turns with what is in use now, and replaces it only where it gains
-//! more than noise and loses on neither. A candidate that was clearly slower for several classes of one kernel and layout, and
+//! A candidate is built, its result checked and its time taken on a first product of the class; the fastest few are taken to the
+//! others. The best of all is measured once more, in turns with what is in use now, and replaces it only where it gains more
+//! than noise and loses on none. A candidate that was clearly slower for several classes of one kernel and layout, and
 //! never nearly as fast, is not tried again there: building it would cost more than measuring it.
 
 use super::bench::{Bench, median};
@@ -24,9 +24,9 @@ const HOPELESS: f64 = 1.5;
 /// Slower than what is in use by this factor, a candidate has clearly lost; it is dropped after so many losses.
 const CLEARLY: f64 = 1.25;
 const LOSSES: u32 = 3;
-/// Within this factor of what is in use, a candidate may win elsewhere, and is taken to the second product.
+/// Within this factor of what is in use, a candidate may win elsewhere, and is taken to the other products.
 const NEARLY: f64 = 1.1;
-/// Candidates that are taken to the second product, and rounds of the last comparison.
+/// Candidates that are taken to the other products, and rounds of the last comparison.
 const FINALISTS: usize = 6;
 const ROUNDS: usize = 7;
 /// Part of the budget that one class may take.
@@ -259,20 +259,23 @@ impl<'a> Search<'a, '_> {
         first.fill(self.watch.interrupt)?;
         let once = first.once(self.wanted())?;
         let candidates = present.candidates(Limits::of(self.gpu.info()), &problem).len();
-        // Each candidate is run some four times, the last comparison and the second product's reference on top.
-        if once * (4 * candidates + 6 * ROUNDS) as f64 > SHARE * self.plan.budget.as_secs_f64() {
+        let others = target.others();
+        let all: f64 = 1.0 + others.iter().map(|other| other.flops() / target.flops()).sum::<f64>();
+        // Each candidate is run some four times on the first product, each finalist on the others, and the last comparison.
+        if once * (4 * candidates) as f64 + once * all * (4 * FINALISTS + 2 * ROUNDS) as f64
+            > SHARE * self.plan.budget.as_secs_f64()
+        {
             self.left_out += usize::from(!again);
             return Ok(None);
         }
         let mut benches = vec![first];
-        let second = target.second();
-        if second != target && self.fits(&second) {
-            let second = Bench::new(self.gpu, second)?;
+        for other in others.into_iter().filter(|other| self.fits(other)) {
+            let bench = Bench::new(self.gpu, other)?;
             let same = |(problem, config): &(Problem, Config)| Class::of(config.family(), problem) == class;
-            let used = second.used(self.wanted())?;
+            let used = bench.used(self.wanted())?;
             if used.len() == 1 && used.iter().all(same) {
-                second.fill(self.watch.interrupt)?;
-                benches.push(second);
+                bench.fill(self.watch.interrupt)?;
+                benches.push(bench);
             }
         }
         let before = benches.iter().map(|bench| bench.seconds(self.wanted(), f64::INFINITY));
@@ -356,10 +359,16 @@ impl<'a> Search<'a, '_> {
             for (bench, before) in work.benches.iter().zip(&work.before).skip(1) {
                 // One that is wrong or not taken there is no candidate for the class.
                 let right = bench.is_right(Wanted::One(config))?;
-                let seconds = if right { bench.seconds(Wanted::One(config), f64::INFINITY)? } else { f64::INFINITY };
+                let lost = (1.0 + NOISE) * before;
+                let seconds = if right { bench.seconds(Wanted::One(config), lost)? } else { f64::INFINITY };
                 ratios.push(seconds / before);
+                if seconds > lost {
+                    break;
+                }
             }
-            finalists.push((config, mean(&ratios)));
+            if ratios.len() == work.benches.len() && ratios.iter().all(|ratio| *ratio < 1.0 + NOISE) {
+                finalists.push((config, mean(&ratios)));
+            }
         }
         finalists.sort_by(|a, b| a.1.total_cmp(&b.1));
         let present = (self.gpu.tables().find(&work.class)).filter(|_| !self.plan.from_rules);
@@ -414,6 +423,11 @@ pub fn candidates_for(gpu: &Gpu, target: Target) -> Result<Vec<Config>, Fault> {
 pub fn with_config<R>(config: Config, work: impl FnOnce() -> R) -> (R, Vec<Config>) {
     let (result, used) = try_out(Wanted::One(config), work);
     (result, used.into_iter().map(|(_, config)| config).collect())
+}
+
+/// Runs `work`, whose products on this thread take what the rules say, whatever the tables do: for comparisons.
+pub fn by_rule<R>(work: impl FnOnce() -> R) -> R {
+    try_out(Wanted::Rules, work).0
 }
 
 /// The geometric mean.

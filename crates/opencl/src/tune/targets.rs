@@ -33,22 +33,27 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// A second product of the same class: from the middle of its ranges, no power of two. What is best at both ends of a
-    /// range is trusted for all of it.
-    pub(super) fn second(&self) -> Self {
-        let [batch, m, n, k] = self.shape;
+    /// Further products of the same class, from the middle and the upper end of its ranges, none of powers of two. What is best
+    /// at all three is trusted for the whole range: what fills the compute units at one size leaves them idle at another.
+    pub(super) fn others(&self) -> Vec<Self> {
         let middle = |extent: usize| match extent {
             0..=16 => extent,
             _ if extent % 2 == 1 => (extent + extent / 2) | 1,
             _ => (extent + extent / 2).next_multiple_of(16),
         };
-        let shape = match batch {
-            1 => [1, middle(m), middle(n), middle(k)],
-            // The class is of exact extents.
-            _ if m.max(n).max(k) <= SMALL => [batch + batch / 2, m, n, k],
-            _ => [batch, middle(m), middle(n), middle(k)],
+        let upper = |extent: usize| match extent {
+            0..=16 => extent,
+            _ if extent % 2 == 1 => (extent * 31 / 16) | 1,
+            _ => extent * 31 / 16 / 8 * 8,
         };
-        Self { shape, ..*self }
+        let [batch, m, n, k] = self.shape;
+        let shapes = match batch {
+            // The class is of exact extents.
+            2.. if m.max(n).max(k) <= SMALL => vec![[batch + batch / 2, m, n, k]],
+            _ => vec![[batch, middle(m), middle(n), middle(k)], [batch, upper(m), upper(n), upper(k)]],
+        };
+        let others = shapes.into_iter().filter(|shape| *shape != self.shape);
+        others.map(|shape| Self { shape, ..*self }).collect()
     }
 
     /// Multiplications and additions of reals.
@@ -122,7 +127,7 @@ fn tiers(is_cpu: bool) -> Vec<Vec<Shaped>> {
         [64, 128, 32].into_iter().flat_map(thin).chain(few.map(|shape| fixed(plain, shape))).collect(),
         others.into_iter().chain(odd).chain([batch(128)]).collect(),
         [fixed(plain, square(2 * large)), fixed(plain, square(sizes[4] / 2))].into_iter().collect(),
-        sizes[2..4].iter().flat_map(|n| transposes(*n)).collect(),
+        sizes[2..].iter().flat_map(|n| transposes(*n)).collect(),
     ]
 }
 
@@ -131,15 +136,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_product_has_other_extents_of_the_same_powers_of_two() {
+    fn the_other_products_have_other_extents_of_the_same_powers_of_two() {
         for target in targets(&DType::ALL, false).into_iter().chain(targets(&DType::ALL, true)) {
-            let second = target.second();
-            for (extent, other) in target.shape.iter().zip(second.shape) {
-                assert_eq!(extent.ilog2(), other.ilog2(), "{target} and {second}");
-                assert_eq!(extent % 2, other % 2, "{target} and {second}");
-            }
-            if target.shape.iter().any(|extent| *extent > 32) {
-                assert_ne!(target.shape, second.shape, "{target}");
+            let large = target.shape[1..].iter().any(|extent| *extent > 32);
+            assert_eq!(
+                target.others().len(),
+                if large || target.shape == [1, 32, 32, 32] { 2 } else { usize::from(target.shape[0] > 1) }
+            );
+            for other in target.others() {
+                assert_ne!(target.shape, other.shape, "{target}");
+                for (extent, other) in target.shape.iter().zip(other.shape) {
+                    assert_eq!(extent.ilog2(), other.ilog2(), "{target}: {other}");
+                    assert_eq!(extent % 2, other % 2, "{target}: {other}");
+                }
             }
         }
     }
