@@ -1,9 +1,11 @@
 """Matrix products on a GPU beside cuBLAS, through torch: the example `gemm_bench`, then each of its cases with torch.
 
     cargo build --release -p lapack-ai-opencl --example gemm_bench
-    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json]
+    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
 
-Needs torch with CUDA. Times are those of device events around one product, the median of several; random data.
+CASES takes the cases whose line has this text. Needs torch with CUDA. Times are those of device events around one product,
+the median of several; random data. ``empty_seconds`` and ``cublas_empty_seconds`` are the times of a kernel that does almost
+nothing, measured alike: the smallest products consist of little else.
 """
 
 import json
@@ -36,14 +38,18 @@ def peer_seconds(case: dict) -> float:
 
     def matrix(rows: int, cols: int, transposed: bool) -> torch.Tensor:
         shape = (batch, cols, rows) if transposed else (batch, rows, cols)
-        made = torch.rand(shape, dtype=dtype, device="cuda") - 0.5
+        made = torch.rand(shape, dtype=dtype, device="cuda")
+        made -= 0.5
         made = made.transpose(1, 2) if transposed else made
         return made if batch > 1 else made[0]
 
     a, b = matrix(m, k, case["ops"][0] == "T"), matrix(k, n, case["ops"][1] == "T")
     out = torch.empty((batch, m, n) if batch > 1 else (m, n), dtype=dtype, device="cuda")
     repeats = int(min(25, max(5, 4e11 / (2 * batch * m * n * k))))
-    return median_seconds(lambda: torch.matmul(a, b, out=out), repeats)
+    if case["beta"] == 0:
+        return median_seconds(lambda: torch.matmul(a, b, out=out), repeats)
+    out.zero_()
+    return median_seconds(lambda: out.addmm_(a, b, beta=1, alpha=-1), repeats)
 
 
 def copy_rate() -> float:
@@ -55,12 +61,15 @@ def copy_rate() -> float:
 
 def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
-    lines = subprocess.run([sys.argv[1]], check=True, capture_output=True, text=True).stdout.splitlines()
+    command = [sys.argv[1], "", *sys.argv[3:4]]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    single = torch.zeros(1, device="cuda")
     first, *cases = (json.loads(line) for line in lines)
     result = {
         **first,
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
+        "cublas_empty_seconds": median_seconds(single.zero_, 15),
         "copy_gbs": round(copy_rate()),
         "cases": cases,
     }
@@ -70,9 +79,11 @@ def main() -> None:
         case["ratio"] = round(case["cublas_seconds"] / case["seconds"], 3)
         peer = case["tflops"] / case["ratio"]
         shape = " ".join(str(case[key]) for key in ("batch", "m", "n", "k"))
+        update = ", C -= A B" if case["beta"] else ""
+        error = "" if case["error"] is None else f", error {case['error']:.1e}"
         print(
-            f"{case['dtype']} {case['ops']} {shape}: {case['tflops']:.1f} TFLOP/s, {case['gbs']:.0f} GB/s, "
-            f"cuBLAS {peer:.1f} TFLOP/s, ratio {case['ratio']:.2f}, error {case['error']:.1e}, {case['kernels']}"
+            f"{case['dtype']} {case['ops']} {shape}{update}: {case['tflops']:.1f} TFLOP/s, {case['gbs']:.0f} GB/s, "
+            f"cuBLAS {peer:.1f} TFLOP/s, ratio {case['ratio']:.2f}{error}, {case['kernels']}"
         )
     if len(sys.argv) > 2:
         Path(sys.argv[2]).write_text(json.dumps(result, indent=1) + "\n")

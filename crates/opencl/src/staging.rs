@@ -12,18 +12,18 @@ use crate::pool::{Block, lock};
 use crate::trace;
 use opencl3::command_queue::{enqueue_map_buffer, enqueue_read_buffer, enqueue_write_buffer, flush};
 use opencl3::memory::{CL_MAP_READ, CL_MAP_WRITE, CL_MEM_ALLOC_HOST_PTR, CL_MEM_READ_WRITE, create_buffer};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Largest chunk in bytes: long enough that the bus's latency does not count.
 const CHUNK: usize = 4 << 20;
 /// Smallest piece of a transfer, in bytes: the bus takes one while the host copies the next.
 const PIECE: usize = 256 << 10;
-/// Bytes for which it pays to start another thread.
-const WORTH_A_THREAD: usize = 4 << 20;
+/// Bytes for which it pays to wake another thread.
+const WORTH_A_THREAD: usize = 1 << 20;
 /// Chunks of each thread: one on the bus, one at the host.
 const DEPTH: usize = 2;
 
@@ -41,12 +41,14 @@ struct Chunks {
     made: usize,
 }
 
-/// The pinned chunks of a device.
+/// The pinned chunks of a device, and the threads that fill and drain them.
 pub(crate) struct Staging {
     chunks: Mutex<Chunks>,
     returned: Condvar,
     chunk: usize,
     most: usize,
+    /// None if the system gave none; kept, because starting a thread takes as long as the bus takes for a piece.
+    threads: OnceLock<Option<ThreadPool>>,
 }
 
 impl Staging {
@@ -56,7 +58,24 @@ impl Staging {
         // Whole pages, at least one.
         let chunk = (bytes / most).clamp(4096, CHUNK) & !4095;
         let chunks = Mutex::new(Chunks { idle: Vec::new(), made: 0 });
-        Self { chunks, returned: Condvar::new(), chunk, most }
+        Self { chunks, returned: Condvar::new(), chunk, most, threads: OnceLock::new() }
+    }
+
+    /// Most pairs of chunks, and threads, of one transfer: one in the other direction finds some too.
+    fn share(&self) -> usize {
+        (self.most / DEPTH / 2).max(1)
+    }
+
+    fn threads(&self) -> Option<&ThreadPool> {
+        let count = self.most / DEPTH;
+        let make = || {
+            ThreadPoolBuilder::new()
+                .num_threads(count)
+                .thread_name(|index| format!("lapack-ai-copy-{index}"))
+                .build()
+                .ok()
+        };
+        self.threads.get_or_init(make).as_ref()
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -296,7 +315,7 @@ impl Gpu {
         }
         self.wait_for(block)?;
         let staging = &shared.staging;
-        let wanted = (len / WORTH_A_THREAD).clamp(1, shared.threads);
+        let wanted = (len / WORTH_A_THREAD).clamp(1, staging.share());
         let mut pairs = shared.noted(staging.take(shared, wanted))?;
         let pieces = Pieces::new(len, staging.chunk, pairs.len());
         let events = Mutex::new(Vec::new());
@@ -304,14 +323,25 @@ impl Gpu {
             work(pair, &pieces, &events).inspect_err(|_| pieces.stop.store(true, Ordering::Relaxed))
         };
         let (first, others) = pairs.split_first_mut().expect("at least one pair");
-        let result = thread::scope(|scope| {
-            let others: Vec<_> = others.iter_mut().map(|pair| scope.spawn(|| one(pair))).collect();
-            let mut result = one(first);
-            for other in others {
-                result = result.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let result = match (!others.is_empty()).then(|| staging.threads()).flatten() {
+            None => one(first),
+            Some(threads) => {
+                let failed = Mutex::new(Ok(()));
+                threads
+                    .in_place_scope(|scope| {
+                        for pair in others {
+                            let (one, failed) = (&one, &failed);
+                            scope.spawn(move |_| {
+                                if let Err(fault) = one(pair) {
+                                    *lock(failed) = Err(fault);
+                                }
+                            });
+                        }
+                        one(first)
+                    })
+                    .and(failed.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
-            result
-        });
+        };
         if result.is_err() && !self.is_lost() {
             lock(&events).iter().for_each(|event| drop(shared.wait(event)));
         }

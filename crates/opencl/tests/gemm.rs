@@ -4,7 +4,7 @@ mod common;
 
 use common::gpu;
 use common::matrices::{Layout, OnDevice, check, conj_if, ratio};
-use lapack_ai_core::{Complex64, Scalar};
+use lapack_ai_core::{Complex32, Complex64, Scalar};
 use lapack_ai_opencl::kernels::gemm::gemm;
 use lapack_ai_opencl::{FaultKind, Gpu, Trace};
 use std::collections::BTreeSet;
@@ -228,6 +228,38 @@ fn large_products_are_right_in_every_layout_with_every_variant_of_the_device() {
         for kernel in ["gemm_f32_async", "gemm_f64_mma", "gemm_sum"] {
             assert!(seen.contains(kernel), "{kernel} did not run: {seen:?}");
         }
+    }
+}
+
+#[test]
+fn large_complex_products_are_real_ones_of_twice_the_extents() {
+    fn run<S: Scalar>(gpu: &Gpu) {
+        // C's rows and its columns as the inner direction; all sizes odd, and enough of them.
+        for (turn, layout) in [Layout::RowMajor, Layout::ColPadded, Layout::Strided].into_iter().enumerate() {
+            for (pair, transposed) in PAIRS.into_iter().enumerate() {
+                let c = [Layout::RowPadded, Layout::ColMajor][(turn + pair) % 2];
+                let case = Case {
+                    layouts: [layout, layout, c],
+                    transposed,
+                    conjugated: PAIRS[(turn + pair) % 4],
+                    repeated: PAIRS[(2 * turn + pair) % 4],
+                    alpha: [ONE, Complex64::new(-0.75, 0.5)][(turn + pair / 2) % 2],
+                    beta: Complex64::new([0.0, 0.5][turn % 2], 0.0),
+                    ..Case::new([2, 135, 129, 121])
+                };
+                let kernels = case.run::<S>(gpu);
+                assert!(kernels.contains(&"expand_complex"), "{kernels:?}");
+                assert!(kernels.len() > 1, "{kernels:?}");
+            }
+        }
+        // No real product has a complex beta.
+        let beta = Complex64::new(0.5, 1.0);
+        assert_eq!(Case { beta, ..Case::new([2, 135, 129, 121]) }.run::<S>(gpu), ["gemm"]);
+    }
+    let Some(gpu) = gpu() else { return };
+    run::<Complex32>(&gpu);
+    if gpu.info().float64 {
+        run::<Complex64>(&gpu);
     }
 }
 

@@ -14,6 +14,7 @@
 //   -DA_BYTES -DB_BYTES   16: not along k, offset, leading dimension and batch stride are multiples of 4, and what stands behind
 //                         a line up to the next multiple of 4 may be read; 4: any
 //   -DC_T                 1: C's columns are contiguous; 0: its rows are
+//   -DWALK                see gemm_tiles.cl
 
 #define BK 8
 #define WARPS_M (BM / (8 * TM))
@@ -22,10 +23,8 @@
 #define B_PITCH (BN + 4)
 #define A_TILE (BK * A_PITCH)
 #define SLOT (A_TILE + BK * B_PITCH)
-// Row tiles that are walked before the next column tile: their parts of op(A) stay in the cache meanwhile.
-#define BAND 8
-
-static inline uint local_address(__local const void *at) { return (uint)(ulong)at; }
+// Lines of C whose old elements are loaded at once.
+#define LINES 2
 
 // Copies the terms from `from` on of a tile of `extent` outer indices, of which `outer` exist, to `to`; `depth` terms exist.
 // `stride` is that of the direction that is not contiguous.
@@ -63,105 +62,142 @@ static inline void fragment(float *f, __local const float *line, int pieces, int
 //   b, b_off, b_ld, b_bs   op(B), likewise, k x n
 //   c, c_off, c_ld, c_bs   C, likewise, m x n; A and B do not overlap it
 //   m, n, k                int extents, k at most 2^30
+//   tiles                  int, tiles of C of all triples
 //   alpha, beta            float
-// Local size (ITEMS, 1, 1); dimension 0 goes along the tiles of C, one each, 2 along the batch.
+// Local size (ITEMS, 1, 1); dimension 0 goes along the tiles, one each, or with the stride of the grid where WALK = 1.
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f32_async(
     __global const float *a, long a_off, long a_ld, long a_bs,
     __global const float *b, long b_off, long b_ld, long b_bs,
     __global float *c, long c_off, long c_ld, long c_bs,
-    int m, int n, int k, float alpha, float beta) {
-    __local float tiles[STAGES * SLOT] __attribute__((aligned(128)));
+    int m, int n, int k, int tiles, float alpha, float beta) {
+    __local float slots[STAGES * SLOT] __attribute__((aligned(128)));
     int lid = get_local_id(0), lane = lid & 31, warp = lid >> 5;
     int im = warp % WARPS_M * (8 * TM) + lane % 8 * 4, in = warp / WARPS_M * (4 * TN) + lane / 8 * 4;
-    int tiles_m = (m + BM - 1) / BM, tiles_n = (n + BN - 1) / BN, tile = get_group_id(0);
-    int band = tile / (BAND * tiles_n), within = tile % (BAND * tiles_n), height = min(BAND, tiles_m - band * BAND);
-    int i0 = (band * BAND + within % height) * BM, j0 = within / height * BN;
-    int rows = min(BM, m - i0), cols = min(BN, n - j0);
     long a_step = A_K ? BK : BK * a_ld, b_step = B_K ? BK : BK * b_ld;
-    uint base = local_address(tiles);
-    long triple = get_group_id(2);
-    __global const float *a_at = a + (a_off + triple * a_bs + i0 * (A_K ? a_ld : 1));
-    __global const float *b_at = b + (b_off + triple * b_bs + j0 * (B_K ? b_ld : 1));
+    uint base = local_address(slots);
 
-    float sum[TM][TN];
-#pragma unroll
-    for (int i = 0; i < TM; i++) {
-#pragma unroll
-        for (int j = 0; j < TN; j++) {
-            sum[i][j] = 0;
-        }
+    // What is fetched runs ahead of what is computed by STAGES steps, into the next tile.
+    int ahead = get_group_id(0), depth, rows, cols;
+    __global const float *a_at, *b_at;
+#define ENTER_TILE \
+    { \
+        Tile at = tile_at(ahead, m, n); \
+        a_at = a + (a_off + at.triple * a_bs + at.i0 * (A_K ? a_ld : 1)); \
+        b_at = b + (b_off + at.triple * b_bs + at.j0 * (B_K ? b_ld : 1)); \
+        rows = at.rows, cols = at.cols, depth = k; \
     }
-    int depth = k;
+    // Behind the last tile nothing exists: zeros are filled in, and never used.
+#define FETCH(slot) \
+    fetch_tile(base + (slot) * 4, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid); \
+    fetch_tile(base + ((slot) + A_TILE) * 4, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid); \
+    asm volatile("cp.async.commit_group;"); \
+    a_at += a_step, b_at += b_step, depth -= BK; \
+    if (WALK && depth <= 0 && ahead < tiles) { \
+        ahead = NEXT_TILE(ahead); \
+        if (ahead < tiles) { \
+            ENTER_TILE \
+        } \
+    }
+    ENTER_TILE
 #pragma unroll
     for (int s = 0; s < STAGES; s++) {
-        fetch_tile(base + s * SLOT * 4, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid);
-        fetch_tile(base + (s * SLOT + A_TILE) * 4, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid);
-        asm volatile("cp.async.commit_group;");
-        a_at += a_step, b_at += b_step, depth -= BK;
+        FETCH(s * SLOT)
     }
     asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 1) : "memory");
     barrier(CLK_LOCAL_MEM_FENCE);
     float p[2][TM], q[2][TN];
-    fragment(p[0], tiles + im, TM / 4, 32);
-    fragment(q[0], tiles + A_TILE + in, TN / 4, 16);
+    fragment(p[0], slots + im, TM / 4, 32);
+    fragment(q[0], slots + A_TILE + in, TN / 4, 16);
     int slot = 0;
 #pragma unroll 1
-    for (int l0 = 0; l0 < k; l0 += BK) {
-        int next = slot + SLOT == STAGES * SLOT ? 0 : slot + SLOT;
+    for (int tile = get_group_id(0); tile < tiles; tile = NEXT_TILE(tile)) {
+        float sum[TM][TN];
 #pragma unroll
-        for (int l = 0; l < BK; l++) {
-            if (l == BK - 1) {
-                // All of the slot is in registers, and the next one has arrived.
-                asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
-                barrier(CLK_LOCAL_MEM_FENCE);
-                fetch_tile(base + slot * 4, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid);
-                fetch_tile(base + (slot + A_TILE) * 4, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid);
-                asm volatile("cp.async.commit_group;");
-                a_at += a_step, b_at += b_step, depth -= BK;
-            }
-            __local const float *from = tiles + (l == BK - 1 ? next : slot + (l + 1) * A_PITCH);
-            fragment(p[(l + 1) % 2], from + im, TM / 4, 32);
-            from = tiles + A_TILE + (l == BK - 1 ? next : slot + (l + 1) * B_PITCH);
-            fragment(q[(l + 1) % 2], from + in, TN / 4, 16);
+        for (int i = 0; i < TM; i++) {
 #pragma unroll
-            for (int i = 0; i < TM; i++) {
-#pragma unroll
-                for (int j = 0; j < TN; j++) {
-                    sum[i][j] = fma(p[l % 2][i], q[l % 2][j], sum[i][j]);
-                }
+            for (int j = 0; j < TN; j++) {
+                sum[i][j] = 0;
             }
         }
-        slot = next;
-    }
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
-
-    // Four neighbours of C: along its columns' direction of the piece or along its rows'.
-    __global float *c_at = c + (c_off + triple * c_bs + (C_T ? i0 * c_ld + j0 : j0 * c_ld + i0));
-    int in_fours = (((ulong)c_at | (ulong)(c_ld * 4)) & 15) == 0;
+#pragma unroll 1
+        for (int l0 = 0; l0 < k; l0 += BK) {
+            int next = slot + SLOT == STAGES * SLOT ? 0 : slot + SLOT;
 #pragma unroll
-    for (int s = 0; s < (C_T ? TM : TN); s++) {
+            for (int l = 0; l < BK; l++) {
+                if (l == BK - 1) {
+                    // All of the slot is in registers, and the next one has arrived.
+                    asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
+                    barrier(CLK_LOCAL_MEM_FENCE);
+                    FETCH(slot)
+                }
+                __local const float *from = slots + (l == BK - 1 ? next : slot + (l + 1) * A_PITCH);
+                fragment(p[(l + 1) % 2], from + im, TM / 4, 32);
+                from = slots + A_TILE + (l == BK - 1 ? next : slot + (l + 1) * B_PITCH);
+                fragment(q[(l + 1) % 2], from + in, TN / 4, 16);
 #pragma unroll
-        for (int r = 0; r < (C_T ? TN : TM) / 4; r++) {
-            int row = C_T ? im + s / 4 * 32 + s % 4 : im + 32 * r, col = C_T ? in + 16 * r : in + s / 4 * 16 + s % 4;
-            int left = row < rows && col < cols ? (C_T ? cols - col : rows - row) : 0;
-            float each[4];
+                for (int i = 0; i < TM; i++) {
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                each[i] = alpha * sum[C_T ? s : 4 * r + i][C_T ? 4 * r + i : s];
+                    for (int j = 0; j < TN; j++) {
+                        sum[i][j] = fma(p[l % 2][i], q[l % 2][j], sum[i][j]);
+                    }
+                }
             }
-            __global float *at = c_at + (C_T ? row * c_ld + col : col * c_ld + row);
-            if (in_fours && left >= 4) {
-                __global float4 *four = (__global float4 *)at;
-                float4 x = (float4)(each[0], each[1], each[2], each[3]);
-                *four = beta == 0 ? x : x + beta * *four;
-            } else {
+            slot = next;
+        }
+
+        // C in lines, a column's rows or (C_T) a row's columns, of which a work-item has FOURS fours: line s, four r.
+#define LINE_COUNT (C_T ? TM : TN)
+#define FOURS ((C_T ? TN : TM) / 4)
+#define C_ROW(s, r) (C_T ? (s) / 4 * 32 + (s) % 4 : 32 * (r))
+#define C_COL(s, r) (C_T ? 16 * (r) : (s) / 4 * 16 + (s) % 4)
+#define C_PLACE(s, r) (C_T ? C_ROW(s, r) * c_ld + C_COL(s, r) : C_COL(s, r) * c_ld + C_ROW(s, r))
+#define C_SUM(s, r, i) (alpha * sum[C_T ? (s) : 4 * (r) + (i)][C_T ? 4 * (r) + (i) : (s)])
+        Tile at = tile_at(tile, m, n);
+        __global float *c_at = c + (c_off + at.triple * c_bs);
+        c_at += C_T ? (at.i0 + im) * c_ld + at.j0 + in : (at.j0 + in) * c_ld + at.i0 + im;
+        int in_fours = (((ulong)c_at | (ulong)(c_ld * 4)) & 15) == 0;
+        if (in_fours && at.rows == BM && at.cols == BN) {
 #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    if (i < left) {
-                        at[i] = beta == 0 ? each[i] : each[i] + beta * at[i];
+            for (int s0 = 0; s0 < LINE_COUNT; s0 += LINES) {
+                float4 old[LINES][FOURS];
+#pragma unroll
+                for (int s = 0; s < LINES; s++) {
+#pragma unroll
+                    for (int r = 0; r < FOURS; r++) {
+                        old[s][r] = (float4)(-0.0f);
+                        // All loads before the first store: they wait for memory once.
+                        if (beta != 0) {
+                            old[s][r] = beta * *(__global const float4 *)(c_at + C_PLACE(s0 + s, r));
+                        }
+                    }
+                }
+#pragma unroll
+                for (int s = 0; s < LINES; s++) {
+#pragma unroll
+                    for (int r = 0; r < FOURS; r++) {
+                        int l = s0 + s;
+                        float4 four = (float4)(C_SUM(l, r, 0), C_SUM(l, r, 1), C_SUM(l, r, 2), C_SUM(l, r, 3));
+                        *(__global float4 *)(c_at + C_PLACE(l, r)) = four + old[s][r];
+                    }
+                }
+            }
+        } else {
+#pragma unroll
+            for (int s = 0; s < LINE_COUNT; s++) {
+#pragma unroll
+                for (int r = 0; r < FOURS; r++) {
+                    int row = im + C_ROW(s, r), col = in + C_COL(s, r);
+                    int left = row < at.rows && col < at.cols ? (C_T ? at.cols - col : at.rows - row) : 0;
+#pragma unroll
+                    for (int i = 0; i < 4; i++) {
+                        if (i < left) {
+                            __global float *to = c_at + C_PLACE(s, r) + i;
+                            *to = beta == 0 ? C_SUM(s, r, i) : C_SUM(s, r, i) + beta * *to;
+                        }
                     }
                 }
             }
         }
     }
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
 }

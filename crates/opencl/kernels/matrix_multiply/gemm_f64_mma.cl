@@ -12,6 +12,7 @@
 //   -DA_BYTES -DB_BYTES   16: offset, leading dimension and batch stride are even, and so is the extent of the contiguous direction,
 //                         or what stands behind a line of outer indices may be read; 8: any
 //   -DC_T                 1: C's columns are contiguous; 0: its rows are
+//   -DWALK                see gemm_tiles.cl
 //   How the same work is put to the compiler, found by measuring:
 //   -DORDERED             1: loads from local memory and products stay in the order written here; 0: the compiler's order
 //   -DTWO_B               1: two sets of registers for B; 0: each is loaded again after its last use
@@ -41,10 +42,6 @@
 #define BLOCKS_N (WN / 8)
 #define A_CHUNKS (BM * BK / 2)
 #define SLOT (A_CHUNKS + BN * BK / 2)
-// Row tiles that are walked before the next column tile: their parts of op(A) stay in the cache meanwhile.
-#define BAND 8
-
-static inline uint local_address(__local const void *at) { return (uint)(ulong)at; }
 
 static inline double load(__local const double *at) {
 #if ORDERED
@@ -148,145 +145,194 @@ static inline void fragment_b(double *f, __local const double2 *tile, int col, i
 //   b, b_off, b_ld, b_bs   op(B), likewise, k x n
 //   c, c_off, c_ld, c_bs   C, likewise, m x n; A and B do not overlap it
 //   m, n, k                int extents, k at most 2^30
+//   tiles                  int, tiles of C of all triples
 //   alpha, beta            double
-// Local size (ITEMS, 1, 1); dimension 0 goes along the tiles of C, one each, 2 along the batch.
+// Local size (ITEMS, 1, 1); dimension 0 goes along the tiles, one each, or with the stride of the grid where WALK = 1.
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f64_mma(
     __global const double *a, long a_off, long a_ld, long a_bs,
     __global const double *b, long b_off, long b_ld, long b_bs,
     __global double *c, long c_off, long c_ld, long c_bs,
-    int m, int n, int k, double alpha, double beta) {
-    __local double2 tiles[STAGES * SLOT] __attribute__((aligned(128)));
+    int m, int n, int k, int tiles, double alpha, double beta) {
+    __local double2 slots[STAGES * SLOT] __attribute__((aligned(128)));
     int lid = get_local_id(0), lane = lid & 31, warp = lid >> 5, g = lane >> 2, t = lane & 3;
     int wm = warp % WARPS_M * WM, wn = warp / WARPS_M * WN;
-    int tiles_m = (m + BM - 1) / BM, tiles_n = (n + BN - 1) / BN, tile = get_group_id(0);
-    int band = tile / (BAND * tiles_n), within = tile % (BAND * tiles_n), height = min(BAND, tiles_m - band * BAND);
-    int i0 = (band * BAND + within % height) * BM, j0 = within / height * BN;
-    int rows = min(BM, m - i0), cols = min(BN, n - j0);
     long a_step = A_K ? BK : BK * a_ld, b_step = B_K ? BK : BK * b_ld;
-    uint base = local_address(tiles);
-    long triple = get_group_id(2);
-    __global const double *a_at = a + (a_off + triple * a_bs + i0 * (A_K ? a_ld : 1));
-    __global const double *b_at = b + (b_off + triple * b_bs + j0 * (B_K ? b_ld : 1));
+    uint base = local_address(slots);
 
-    double sum[BLOCKS_M][BLOCKS_N][4];
-#pragma unroll
-    for (int i = 0; i < BLOCKS_M; i++) {
-#pragma unroll
-        for (int j = 0; j < BLOCKS_N; j++) {
-            sum[i][j][0] = sum[i][j][1] = sum[i][j][2] = sum[i][j][3] = 0;
-        }
+    // What is fetched runs ahead of what is computed by STAGES steps, into the next tile.
+    int ahead = get_group_id(0), depth, rows, cols;
+    __global const double *a_at, *b_at;
+#define ENTER_TILE \
+    { \
+        Tile at = tile_at(ahead, m, n); \
+        a_at = a + (a_off + at.triple * a_bs + at.i0 * (A_K ? a_ld : 1)); \
+        b_at = b + (b_off + at.triple * b_bs + at.j0 * (B_K ? b_ld : 1)); \
+        rows = at.rows, cols = at.cols, depth = k; \
     }
-    int depth = k;
 #define FETCH_A(slot) fetch_tile(base + (slot) * 16, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid)
 #define FETCH_B(slot) fetch_tile(base + ((slot) + A_CHUNKS) * 16, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid)
+    // Behind the last tile nothing exists: zeros are filled in, and never used.
+#define ADVANCE \
+    a_at += a_step, b_at += b_step, depth -= BK; \
+    if (WALK && depth <= 0 && ahead < tiles) { \
+        ahead = NEXT_TILE(ahead); \
+        if (ahead < tiles) { \
+            ENTER_TILE \
+        } \
+    }
+    ENTER_TILE
 #pragma unroll
     for (int s = 0; s < STAGES; s++) {
         FETCH_A(s * SLOT);
         FETCH_B(s * SLOT);
         asm volatile("cp.async.commit_group;");
-        a_at += a_step, b_at += b_step, depth -= BK;
+        ADVANCE
     }
     asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 1) : "memory");
     barrier(CLK_LOCAL_MEM_FENCE);
     double p[BLOCKS_M][4], q[1 + TWO_B][BLOCKS_N][2];
 #pragma unroll
     for (int i = 0; i < BLOCKS_M; i++) {
-        fragment_a(p[i], tiles, wm + 16 * i, 0, g, t);
+        fragment_a(p[i], slots, wm + 16 * i, 0, g, t);
     }
 #pragma unroll
     for (int j = 0; j < BLOCKS_N; j++) {
-        fragment_b(q[0][j], tiles + A_CHUNKS, wn + 8 * j, 0, g, t);
+        fragment_b(q[0][j], slots + A_CHUNKS, wn + 8 * j, 0, g, t);
     }
     int slot = 0;
     // Steps of 8 terms; two to a turn of the loop where the registers for B or the slot need it.
 #define TURNS (STEPS > 1 ? STEPS : 1 + TWO_B)
 #pragma unroll 1
-    for (int l = 0; l < k; l += TURNS * 8) {
+    for (int tile = get_group_id(0); tile < tiles; tile = NEXT_TILE(tile)) {
+        double sum[BLOCKS_M][BLOCKS_N][4];
 #pragma unroll
-        for (int turn = 0; turn < TURNS; turn++) {
-            if (STEPS == 1 && turn == 1 && l + BK >= k) {
-                break;
-            }
-            int next = slot, last = turn % STEPS == STEPS - 1;
-            if (last) {
-                // All of the slot is in registers, and the next one has arrived.
-                asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
-                barrier(CLK_LOCAL_MEM_FENCE);
-                next = slot + SLOT == STAGES * SLOT ? 0 : slot + SLOT;
-#if !SPREAD
-                FETCH_A(slot);
-                FETCH_B(slot);
-                asm volatile("cp.async.commit_group;");
-#endif
-            }
-            int step = (turn + 1) % STEPS, set = TWO_B ? turn % 2 : 0;
-#if TWO_B
+        for (int i = 0; i < BLOCKS_M; i++) {
 #pragma unroll
             for (int j = 0; j < BLOCKS_N; j++) {
-                fragment_b(q[1 - set][j], tiles + next + A_CHUNKS, wn + 8 * j, step, g, t);
+                sum[i][j][0] = sum[i][j][1] = sum[i][j][2] = sum[i][j][3] = 0;
             }
+        }
+#pragma unroll 1
+        for (int l = 0; l < k; l += TURNS * 8) {
+#pragma unroll
+            for (int turn = 0; turn < TURNS; turn++) {
+                if (STEPS == 1 && turn == 1 && l + BK >= k) {
+                    // An odd number of steps leaves the next tile's first operands in the second set.
+#pragma unroll
+                    for (int j = 0; j < BLOCKS_N; j++) {
+                        q[0][j][0] = q[TWO_B][j][0], q[0][j][1] = q[TWO_B][j][1];
+                    }
+                    break;
+                }
+                int next = slot, last = turn % STEPS == STEPS - 1;
+                if (last) {
+                    // All of the slot is in registers, and the next one has arrived.
+                    asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
+                    barrier(CLK_LOCAL_MEM_FENCE);
+                    next = slot + SLOT == STAGES * SLOT ? 0 : slot + SLOT;
+#if !SPREAD
+                    FETCH_A(slot);
+                    FETCH_B(slot);
+                    asm volatile("cp.async.commit_group;");
 #endif
+                }
+                int step = (turn + 1) % STEPS, set = TWO_B ? turn % 2 : 0;
+#if TWO_B
+#pragma unroll
+                for (int j = 0; j < BLOCKS_N; j++) {
+                    fragment_b(q[1 - set][j], slots + next + A_CHUNKS, wn + 8 * j, step, g, t);
+                }
+#endif
+#pragma unroll
+                for (int i = 0; i < BLOCKS_M; i++) {
+#pragma unroll
+                    for (int j = 0; j < BLOCKS_N; j++) {
+                        mma(sum[i][j], p[i], q[set][j]);
+#if !TWO_B
+                        // Columns of a pair together: their loads are neighbours.
+                        if (i == BLOCKS_M - 1 && j % 2 == 1) {
+                            fragment_b(q[0][j - 1], slots + next + A_CHUNKS, wn + 8 * j - 8, step, g, t);
+                            fragment_b(q[0][j], slots + next + A_CHUNKS, wn + 8 * j, step, g, t);
+                        }
+#endif
+                    }
+                    fragment_a(p[i], slots + next, wm + 16 * i, step, g, t);
+#if SPREAD
+                    if (last && i == 0) {
+                        FETCH_A(slot);
+                    }
+                    if (last && i == (BLOCKS_M > 1)) {
+                        FETCH_B(slot);
+                        asm volatile("cp.async.commit_group;");
+                    }
+#endif
+                }
+                if (last) {
+                    ADVANCE
+                    slot = next;
+                }
+            }
+        }
+
+        Tile at = tile_at(tile, m, n);
+        __global double *c_at = c + (c_off + at.triple * c_bs + (C_T ? at.i0 * c_ld + at.j0 : at.j0 * c_ld + at.i0));
+        // Elements x and y of a work-item: of one row and columns 2 t, 2 t + 1 (C_T), or of one column and two rows, which
+        // are neighbours unless A_K.
+        c_at += C_T ? (wm + (A_K ? g : 2 * g)) * c_ld + wn + 2 * t : (wn + 2 * t) * c_ld + wm + (A_K ? g : 2 * g);
+        int in_pairs = (C_T || !A_K) && (((ulong)c_at | (ulong)(c_ld * 8)) & 15) == 0;
+#define APART (A_K ? 8 : 1)
+#define C_ROW(i, e) (16 * (i) + (C_T ? (e) * APART : 0))
+#define C_COL(j, e) (8 * (j) + (C_T ? 0 : (e)))
+#define C_PLACE(i, j, e) (C_T ? C_ROW(i, e) * c_ld + C_COL(j, e) : C_COL(j, e) * c_ld + C_ROW(i, e))
+#define C_X(i, j, e) (alpha * sum[i][j][C_T ? 2 * (e) : (e)])
+#define C_Y(i, j, e) (alpha * sum[i][j][C_T ? 2 * (e) + 1 : (e) + 2])
+        if (in_pairs && at.rows == BM && at.cols == BN) {
+#pragma unroll
+            for (int i = 0; i < BLOCKS_M; i++) {
+                double2 old[BLOCKS_N][2];
+                if (beta != 0) {
+                    // All loads before the first store: they wait for memory once.
+#pragma unroll
+                    for (int j = 0; j < BLOCKS_N; j++) {
+#pragma unroll
+                        for (int e = 0; e < 2; e++) {
+                            old[j][e] = beta * *(__global const double2 *)(c_at + C_PLACE(i, j, e));
+                        }
+                    }
+                } else {
+#pragma unroll
+                    for (int j = 0; j < BLOCKS_N; j++) {
+                        old[j][0] = old[j][1] = (double2)(-0.0, -0.0);
+                    }
+                }
+#pragma unroll
+                for (int j = 0; j < BLOCKS_N; j++) {
+#pragma unroll
+                    for (int e = 0; e < 2; e++) {
+                        *(__global double2 *)(c_at + C_PLACE(i, j, e)) = (double2)(C_X(i, j, e), C_Y(i, j, e)) + old[j][e];
+                    }
+                }
+            }
+        } else {
+            int rows_left = at.rows - wm - (A_K ? g : 2 * g), cols_left = at.cols - wn - 2 * t;
 #pragma unroll
             for (int i = 0; i < BLOCKS_M; i++) {
 #pragma unroll
                 for (int j = 0; j < BLOCKS_N; j++) {
-                    mma(sum[i][j], p[i], q[set][j]);
-#if !TWO_B
-                    // Columns of a pair together: their loads are neighbours.
-                    if (i == BLOCKS_M - 1 && j % 2 == 1) {
-                        fragment_b(q[0][j - 1], tiles + next + A_CHUNKS, wn + 8 * j - 8, step, g, t);
-                        fragment_b(q[0][j], tiles + next + A_CHUNKS, wn + 8 * j, step, g, t);
-                    }
-#endif
-                }
-                fragment_a(p[i], tiles + next, wm + 16 * i, step, g, t);
-#if SPREAD
-                if (last && i == 0) {
-                    FETCH_A(slot);
-                }
-                if (last && i == (BLOCKS_M > 1)) {
-                    FETCH_B(slot);
-                    asm volatile("cp.async.commit_group;");
-                }
-#endif
-            }
-            if (last) {
-                a_at += a_step, b_at += b_step, depth -= BK;
-                slot = next;
-            }
-        }
-    }
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
-
-    __global double *c_at = c + (c_off + triple * c_bs + (C_T ? i0 * c_ld + j0 : j0 * c_ld + i0));
-    // Where two elements of a work-item are neighbours in memory: columns 2 t and 2 t + 1, or rows 2 g and 2 g + 1.
-    int in_pairs = (C_T || !A_K) && (((ulong)c_at | (ulong)(c_ld * 8)) & 15) == 0;
 #pragma unroll
-    for (int i = 0; i < BLOCKS_M; i++) {
-#pragma unroll
-        for (int j = 0; j < BLOCKS_N; j++) {
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                // Elements x and y: of one row and two columns (C_T), or of one column and two rows.
-                int row = wm + 16 * i + (A_K ? g : 2 * g), col = wn + 8 * j + 2 * t;
-                int apart = A_K ? 8 : 1;
-                row += C_T ? e * apart : 0, col += C_T ? 0 : e;
-                double x = alpha * sum[i][j][C_T ? 2 * e : e], y = alpha * sum[i][j][C_T ? 2 * e + 1 : e + 2];
-                int second = C_T ? col + 1 < cols : row + apart < rows;
-                if (row < rows && col < cols) {
-                    __global double *at = c_at + (C_T ? row * c_ld + col : col * c_ld + row);
-                    if (in_pairs && second) {
-                        __global double2 *pair = (__global double2 *)at;
-                        *pair = beta == 0 ? (double2)(x, y) : (double2)(x, y) + beta * *pair;
-                    } else {
-                        *at = beta == 0 ? x : x + beta * *at;
-                        if (second) {
-                            at += C_T ? 1 : apart;
-                            *at = beta == 0 ? y : y + beta * *at;
+                    for (int e = 0; e < 2; e++) {
+                        if (C_ROW(i, e) < rows_left && C_COL(j, e) < cols_left) {
+                            __global double *to = c_at + C_PLACE(i, j, e);
+                            *to = beta == 0 ? C_X(i, j, e) : C_X(i, j, e) + beta * *to;
+                            if (C_T ? C_COL(j, e) + 1 < cols_left : C_ROW(i, e) + APART < rows_left) {
+                                to += C_T ? 1 : APART;
+                                *to = beta == 0 ? C_Y(i, j, e) : C_Y(i, j, e) + beta * *to;
+                            }
                         }
                     }
                 }
             }
         }
     }
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
 }

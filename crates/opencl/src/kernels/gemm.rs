@@ -2,6 +2,7 @@
 //! shape have a faster one, that (`gemm_variants.rs`).
 
 use super::gemm_choose::{Call, GENERAL, Place, general, note, small};
+use super::gemm_complex;
 use super::gemm_config::{Problem, SMALL_LOCAL};
 use super::gemm_variants::{Product, built, launch};
 use super::{DeviceView, Factor, flag, grid, int, invalid, options, same_kind, writable};
@@ -43,7 +44,11 @@ pub fn gemm(
         true => ((a, conj_a), (b, conj_b), c),
         false => ((b.transposed(), conj_b), (a.transposed(), conj_a), c.transposed()),
     };
-    if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
+    if !alpha.is_zero() && c.dtype.is_complex() {
+        if gemm_complex::launch(gpu, &alpha, (a, conj_a), (b, conj_b), beta.value, c)? {
+            return Ok(());
+        }
+    } else if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
         return Ok(());
     }
     let (m, n, k) = (c.rows, c.cols, if alpha.is_zero() { 0 } else { a.cols });

@@ -15,10 +15,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) static GENERAL: Source =
     Source { name: "gemm", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm.cl")] };
+/// How tiles are shared out, for the kernels below.
+const TILES: &str = include_str!("../../kernels/matrix_multiply/gemm_tiles.cl");
 static F64_MMA: Source =
-    Source { name: "gemm_f64_mma", parts: &[include_str!("../../kernels/matrix_multiply/gemm_f64_mma.cl")] };
+    Source { name: "gemm_f64_mma", parts: &[TILES, include_str!("../../kernels/matrix_multiply/gemm_f64_mma.cl")] };
 static F32_ASYNC: Source =
-    Source { name: "gemm_f32_async", parts: &[include_str!("../../kernels/matrix_multiply/gemm_f32_async.cl")] };
+    Source { name: "gemm_f32_async", parts: &[TILES, include_str!("../../kernels/matrix_multiply/gemm_f32_async.cl")] };
 static BATCHED: Source =
     Source { name: "gemm_batched", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")] };
 
@@ -33,6 +35,8 @@ pub(super) struct Call {
     /// Rows and columns of C of a work-group.
     pub(super) tile: [usize; 2],
     pub(super) items: usize,
+    /// Work-groups on a compute unit that share the tiles; 0: each tile has one of its own.
+    pub(super) walk: usize,
     /// What was configured, for kernels that the tuner knows.
     pub(super) of: Option<(Problem, Config)>,
 }
@@ -164,7 +168,8 @@ pub(super) fn f32_async(gpu: &Gpu, shape: [usize; 4], a: Place, b: Place, turned
 fn in_tiles(source: &'static Source, problem: Problem, config: Config, turned: bool) -> Call {
     let (tile, items) = config.tile();
     let options = config.options(problem.a, problem.b, turned);
-    Call { source, kernel: config.family().kernel(), options, tile, items, of: Some((problem, config)) }
+    let walk = config.walk();
+    Call { source, kernel: config.family().kernel(), options, tile, items, walk, of: Some((problem, config)) }
 }
 
 /// The general kernel; `kind` are the options of the type.
@@ -212,43 +217,58 @@ pub(super) fn batched(gpu: &Gpu, kind: &str, problem: Problem, c_even: bool) -> 
     Some((call, group))
 }
 
-/// Tiles, warps and slots are the best of those that were measured on an H100.
+/// Tiles, warps, slots and groups on a unit are the best of those that were measured on an H100.
 fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Place) -> F64Mma {
+    let tiles = |rows: usize, cols: usize| m.div_ceil(rows) * n.div_ceil(cols) * batch;
     let large = large_tile_pays([batch, m, n], units);
-    let many = batch == 1 && m.div_ceil(128) * n.div_ceil(64) >= 32 * units;
-    let few = 2 * m.div_ceil(64) * n.div_ceil(64) * batch <= units;
+    // So many that each unit takes several in turn.
+    let (some, many) = (tiles(64, 64) > 4 * units, batch == 1 && tiles(128, 64) >= 16 * units);
+    let few = 2 * tiles(64, 64) <= units;
     let plain = !a.along_k && b.along_k && a.wide && b.wide;
-    // Extents of a group's and a warp's part of C, BK, STAGES.
-    let ([bm, bn], [wm, wn], bk, stages) = match k {
-        _ if m.max(n) <= 32 => ([32, 32], [16, 16], 16, 4),
-        _ if few => ([64, 32], [32, 16], 16, 3),
-        // Work-groups that end soon: two and more on a unit, one storing while another computes.
-        0..=128 if many => ([128, 64], [64, 32], 16, 2),
-        0..=64 if batch == 1 => ([64, 64], [32, 32], 8, 4),
-        0..=512 => ([64, 64], [32, 32], 16, 3),
-        _ if large && plain => ([128, 128], [32, 32], 8, 3),
-        _ if large => ([128, 128], [64, 32], 8, 3),
-        _ => ([64, 64], [32, 32], 16, 3),
+    const FREE: [bool; 3] = [false; 3];
+    const ORDERED: [bool; 3] = [true; 3];
+    const SPREAD: [bool; 3] = [false, true, true];
+    let usual = match (a.along_k, b.along_k) {
+        _ if plain => FREE,
+        (true, true) => SPREAD,
+        _ => ORDERED,
     };
-    let [ordered, two_b, spread] = match (a.along_k, b.along_k) {
-        _ if plain && !few => [false, false, false],
-        (_, true) if plain || a.along_k => [false, true, true],
-        _ => [true, true, true],
+    // Extents of a group's and a warp's part of C, BK, STAGES, walk, and how it is put to the compiler.
+    let ([bm, bn], [wm, wn], bk, stages, walk, put) = match k {
+        _ if m.max(n) <= 32 => ([64, 32], [32, 16], 16, 3, 0, FREE),
+        _ if few || (batch > 1 && m.max(n) <= 64) => ([64, 32], [32, 16], 16, 3, 0, SPREAD),
+        _ if batch > 1 && k <= 512 => ([64, 64], [32, 32], 16, 3, 0, usual),
+        // Short: bound by the stores of C, for which the operands of the next tile need not wait.
+        0..=32 if many => ([128, 64], [64, 32], 16, 2, 0, FREE),
+        0..=32 if some => ([64, 64], [32, 32], 16, 3, 4, ORDERED),
+        33..=64 if many => ([128, 64], [64, 32], 8, 4, 4, SPREAD),
+        33..=64 if some => ([64, 32], [32, 16], 16, 3, 4, FREE),
+        65..=128 if many => ([128, 64], [64, 32], 16, 2, 4, FREE),
+        65..=128 if some => ([64, 64], [32, 32], 16, 3, 4, SPREAD),
+        0..=512 => ([64, 64], [32, 32], 16, 3, 0, usual),
+        _ if large && plain => ([128, 128], [32, 32], 8, 3, 0, FREE),
+        _ if large && a.wide && b.wide => ([128, 64], [64, 32], 16, 2, 0, FREE),
+        _ if !plain && !(a.wide && b.wide) => ([64, 64], [32, 32], 16, 3, 0, ORDERED),
+        _ => ([64, 64], [32, 32], 16, 3, 0, usual),
     };
-    F64Mma { bm, bn, wm, wn, bk, stages, ordered, two_b, spread }
+    let [ordered, two_b, spread] = put;
+    F64Mma { bm, bn, wm, wn, bk, stages, walk, ordered, two_b, spread }
 }
 
 /// Likewise.
-fn f32_async_by_rule([batch, m, n, _]: [usize; 4], units: usize, a: Place, b: Place) -> F32Async {
+fn f32_async_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Place) -> F32Async {
+    let tiles = |rows: usize, cols: usize| m.div_ceil(rows) * n.div_ceil(cols) * batch;
     // Copies of 4 bytes leave no registers for the larger part of a work-item.
-    let few = 2 * m.div_ceil(64) * n.div_ceil(64) * batch <= units;
-    let ([bm, bn], [tm, tn], stages) = match F32Async::bytes(a) + F32Async::bytes(b) {
-        _ if few => ([32, 32], [4, 4], 3),
-        32 if large_tile_pays([batch, m, n], units) => ([128, 128], [8, 16], 4),
+    let wide = F32Async::bytes(a) + F32Async::bytes(b) == 32;
+    let ([bm, bn], [tm, tn], stages) = match wide {
+        _ if 2 * tiles(64, 64) <= units => ([32, 32], [4, 4], 3),
+        true if large_tile_pays([batch, m, n], units) => ([128, 128], [8, 16], 4),
         _ if m <= 64 => ([64, 64], [8, 8], 3),
+        true if tiles(64, 64) <= 2 * units => ([64, 64], [8, 8], 3),
         _ => ([128, 64], [8, 8], 3),
     };
-    F32Async { bm, bn, tm, tn, stages }
+    let walk = if k <= 128 && batch == 1 && tiles(bm, bn) > 4 * units { 2 } else { 0 };
+    F32Async { bm, bn, tm, tn, stages, walk }
 }
 
 fn batched_by_rule(problem: &Problem) -> Option<Batched> {

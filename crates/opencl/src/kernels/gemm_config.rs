@@ -105,6 +105,8 @@ pub struct F64Mma {
     pub wn: usize,
     pub bk: usize,
     pub stages: usize,
+    /// Work-groups on a compute unit that share the tiles; 0: each tile has one of its own.
+    pub walk: usize,
     pub ordered: bool,
     pub two_b: bool,
     pub spread: bool,
@@ -120,6 +122,8 @@ pub struct F32Async {
     pub tm: usize,
     pub tn: usize,
     pub stages: usize,
+    /// As for [`F64Mma`].
+    pub walk: usize,
 }
 
 /// `gemm_batched`: a work-item's part, triples of a group, its work-items.
@@ -156,6 +160,8 @@ pub(crate) const SMALL_LOCAL: usize = 32 << 10;
 /// far below an `int`.
 const MOST_GROUP: usize = 4096;
 const MOST_ITEMS: usize = 1024;
+/// Most work-groups on a compute unit that share tiles: more than fit it.
+const MOST_WALK: usize = 16;
 /// Most candidates of the batched kernel, each of which is a program.
 const MOST_CANDIDATES: usize = 30;
 
@@ -249,7 +255,7 @@ impl F64Mma {
     }
 
     fn is_valid(&self, limits: Limits, a: Place, b: Place) -> bool {
-        let Self { bm, bn, wm, wn, bk, stages, .. } = *self;
+        let Self { bm, bn, wm, wn, bk, stages, walk, .. } = *self;
         let parts = [wm, wn].iter().all(|part| (16..=64).contains(part) && part.is_multiple_of(16));
         parts
             && bm.max(bn) <= 256
@@ -257,6 +263,7 @@ impl F64Mma {
             && bn.is_multiple_of(wn)
             && matches!(bk, 8 | 16)
             && (2..=8).contains(&stages)
+            && walk <= MOST_WALK
             // Sums of a warp in the registers of 32 work-items, beside its operands.
             && wm * wn <= 64 * 32
             && copies_fit(bm, bk, a.along_k, Self::bytes(a) / 8, self.items())
@@ -294,7 +301,8 @@ impl F64Mma {
     fn refinements(&self) -> Vec<Self> {
         let ways = [[false, false, false], [false, true, true], [true, true, true], [true, false, true]];
         let of = |[ordered, two_b, spread]: [bool; 3]| Self { ordered, two_b, spread, ..*self };
-        ways.map(of).into_iter().filter(|one| one != self).collect()
+        let walks = [0, 2, 4].map(|walk| Self { walk, ..*self });
+        ways.map(of).into_iter().chain(walks).collect()
     }
 }
 
@@ -309,21 +317,22 @@ impl F32Async {
     }
 
     fn is_valid(&self, limits: Limits, a: Place, b: Place) -> bool {
-        let Self { bm, bn, tm, tn, stages } = *self;
+        let Self { bm, bn, tm, tn, stages, walk } = *self;
         let parts = [tm, tn].iter().all(|part| (4..=32).contains(part) && part.is_multiple_of(4));
         parts
             && bm.max(bn) <= 256
             && bm.is_multiple_of(8 * tm)
             && bn.is_multiple_of(4 * tn)
             && (2..=8).contains(&stages)
+            && walk <= MOST_WALK
             && tm * tn <= 128
             && copies_fit(bm, 8, a.along_k, Self::bytes(a) / 4, self.items())
             && copies_fit(bn, 8, b.along_k, Self::bytes(b) / 4, self.items())
             && limits.hold(stages * (bm + bn + 8) * 32, self.items())
     }
 
-    fn candidates() -> Vec<Self> {
-        let of = |[bm, bn, tm, tn, stages]: [usize; 5]| Self { bm, bn, tm, tn, stages };
+    fn candidates(present: Self) -> Vec<Self> {
+        let of = |[bm, bn, tm, tn, stages]: [usize; 5]| Self { bm, bn, tm, tn, stages, walk: present.walk };
         [
             [128, 128, 8, 16, 4],
             [128, 64, 8, 8, 3],
@@ -347,6 +356,11 @@ impl F32Async {
         ]
         .map(of)
         .to_vec()
+    }
+
+    /// Other numbers of groups that share the tiles.
+    fn refinements(&self) -> Vec<Self> {
+        [0, 2, 4].map(|walk| Self { walk, ..*self }).to_vec()
     }
 }
 
@@ -422,7 +436,7 @@ impl Config {
             Self::General(_) => General::candidates().into_iter().map(Self::General).collect(),
             Self::Small(_) => Small::candidates().into_iter().map(Self::Small).collect(),
             Self::F64Mma(present) => F64Mma::candidates(present).into_iter().map(Self::F64Mma).collect(),
-            Self::F32Async(_) => F32Async::candidates().into_iter().map(Self::F32Async).collect(),
+            Self::F32Async(present) => F32Async::candidates(present).into_iter().map(Self::F32Async).collect(),
             Self::Batched(present) => {
                 Batched::candidates(present, problem.shape).into_iter().map(Self::Batched).collect()
             }
@@ -435,6 +449,9 @@ impl Config {
         match self {
             Self::F64Mma(best) => {
                 self.valid(best.refinements().into_iter().map(Self::F64Mma).collect(), limits, problem)
+            }
+            Self::F32Async(best) => {
+                self.valid(best.refinements().into_iter().map(Self::F32Async).collect(), limits, problem)
             }
             _ => Vec::new(),
         }
@@ -461,6 +478,15 @@ impl Config {
         }
     }
 
+    /// Work-groups on a compute unit that share the tiles; 0: each tile has one of its own.
+    pub(crate) fn walk(&self) -> usize {
+        match self {
+            Self::F64Mma(config) => config.walk,
+            Self::F32Async(config) => config.walk,
+            Self::General(_) | Self::Small(_) | Self::Batched(_) => 0,
+        }
+    }
+
     /// The compiler's options for it and the places of A and B, beside those of the type.
     pub(crate) fn options(&self, a: Place, b: Place, turned: bool) -> String {
         let flag = u8::from;
@@ -479,17 +505,20 @@ impl Config {
                 format!("-DBM={bm} -DBN={bn} -DBK={bk} -DRM={rm} -DRN={rn}")
             }
             Self::Small(_) => String::new(),
-            Self::F64Mma(F64Mma { bm, bn, wm, wn, bk, stages, ordered, two_b, spread }) => format!(
-                "-DBM={bm} -DBN={bn} -DWM={wm} -DWN={wn} -DBK={bk} -DSTAGES={stages} {} -DORDERED={} -DTWO_B={} \
+            Self::F64Mma(F64Mma { bm, bn, wm, wn, bk, stages, walk, ordered, two_b, spread }) => format!(
+                "-DBM={bm} -DBN={bn} -DWM={wm} -DWN={wn} -DBK={bk} -DSTAGES={stages} {} -DWALK={} -DORDERED={} -DTWO_B={} \
                  -DSPREAD={}",
                 places(F64Mma::bytes),
+                flag(walk != 0),
                 flag(ordered),
                 flag(two_b),
                 flag(spread)
             ),
-            Self::F32Async(F32Async { bm, bn, tm, tn, stages }) => {
-                format!("-DBM={bm} -DBN={bn} -DTM={tm} -DTN={tn} -DSTAGES={stages} {}", places(F32Async::bytes))
-            }
+            Self::F32Async(F32Async { bm, bn, tm, tn, stages, walk }) => format!(
+                "-DBM={bm} -DBN={bn} -DTM={tm} -DTN={tn} -DSTAGES={stages} {} -DWALK={}",
+                places(F32Async::bytes),
+                flag(walk != 0)
+            ),
             Self::Batched(Batched { tm, tn, group, items }) => {
                 format!(
                     "-DTM={tm} -DTN={tn} -DGROUP={group} -DITEMS={items} -DA_K={} -DB_K={}",
@@ -506,8 +535,11 @@ impl fmt::Display for Config {
         match *self {
             Self::General(General { bm, bn, bk, rm, rn }) => write!(f, "tile {bm}x{bn}x{bk}, item {rm}x{rn}"),
             Self::Small(Small { items, each }) => write!(f, "{items} items, {each} elements each"),
-            Self::F64Mma(F64Mma { bm, bn, wm, wn, bk, stages, ordered, two_b, spread }) => {
+            Self::F64Mma(F64Mma { bm, bn, wm, wn, bk, stages, walk, ordered, two_b, spread }) => {
                 write!(f, "tile {bm}x{bn}x{bk}, warp {wm}x{wn}, {stages} slots")?;
+                if walk > 0 {
+                    write!(f, ", {walk} groups a unit")?;
+                }
                 for (set, name) in [(ordered, "ordered"), (two_b, "two B"), (spread, "spread")] {
                     if set {
                         write!(f, ", {name}")?;
@@ -515,8 +547,9 @@ impl fmt::Display for Config {
                 }
                 Ok(())
             }
-            Self::F32Async(F32Async { bm, bn, tm, tn, stages }) => {
-                write!(f, "tile {bm}x{bn}, item {tm}x{tn}, {stages} slots")
+            Self::F32Async(F32Async { bm, bn, tm, tn, stages, walk }) => {
+                write!(f, "tile {bm}x{bn}, item {tm}x{tn}, {stages} slots")?;
+                if walk > 0 { write!(f, ", {walk} groups a unit") } else { Ok(()) }
             }
             Self::Batched(Batched { tm, tn, group, items }) => {
                 write!(f, "item {tm}x{tn}, {group} triples, {items} items")
@@ -538,9 +571,19 @@ mod tests {
     }
 
     const SQUARE: [usize; 4] = [1, 1024, 1024, 1024];
-    const MMA: F64Mma =
-        F64Mma { bm: 64, bn: 64, wm: 32, wn: 32, bk: 16, stages: 3, ordered: false, two_b: false, spread: false };
-    const ASYNC: F32Async = F32Async { bm: 128, bn: 128, tm: 8, tn: 16, stages: 4 };
+    const MMA: F64Mma = F64Mma {
+        bm: 64,
+        bn: 64,
+        wm: 32,
+        wn: 32,
+        bk: 16,
+        stages: 3,
+        walk: 0,
+        ordered: false,
+        two_b: false,
+        spread: false,
+    };
+    const ASYNC: F32Async = F32Async { bm: 128, bn: 128, tm: 8, tn: 16, stages: 4, walk: 0 };
 
     #[test]
     fn every_kernel_has_candidates_that_are_valid_each_once_and_without_the_present_one() {

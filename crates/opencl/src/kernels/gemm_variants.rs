@@ -25,8 +25,6 @@ static PROBE: Source = Source { name: "gemm_probe", parts: &[include_str!("../..
 const SMALL: usize = 32;
 /// Bytes of A, B and C from which on it is worth a program of its own for the shape.
 const BATCH_BYTES: usize = 32 << 20;
-/// Largest batch of one launch: CUDA's limit.
-const MOST_TRIPLES: usize = 65_535;
 /// Largest k of the variants that count its steps ahead in an `int`.
 const MOST_TERMS: usize = 1 << 30;
 /// Fewest terms of a part of k.
@@ -37,7 +35,7 @@ const PACK_FASTER: usize = 768;
 const PACK_STRIDED: usize = 64;
 /// Elements from which on the former pays for A and for B: the kernel's own way is slower for A.
 const PACK_A: usize = 1 << 20;
-const PACK_B: usize = 1 << 24;
+const PACK_B: usize = 1 << 22;
 
 /// What the variants of one device need to know of it.
 pub(crate) struct Variants {
@@ -209,16 +207,18 @@ fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault>
     for _ in 0..2 {
         let call = choose(gpu, [batch, m, n, product.a.cols], place_a, place_b, turned);
         let tiles = m.div_ceil(call.tile[0]) * n.div_ceil(call.tile[1]);
+        let most = batch.min(i32::MAX as usize / tiles);
         let mut all = true;
-        for first in (0..batch).step_by(MOST_TRIPLES) {
-            let mut args = Vec::with_capacity(17);
+        for first in (0..batch).step_by(most) {
+            let count = most.min(batch - first) * tiles;
+            let mut args = Vec::with_capacity(18);
             for (view, ld) in [(&product.a, place_a.ld), (&product.b, place_b.ld), (&product.c, c_ld)] {
                 args.push(Arg::Block(view.block));
                 args.extend(operand(view, ld, first));
             }
-            args.extend([int(m), int(n), int(product.a.cols), product.alpha.arg(), product.beta.arg()]);
-            let global = [tiles * call.items, 1, MOST_TRIPLES.min(batch - first)];
-            all &= built(gpu, &call, &args, global)?;
+            args.extend([int(m), int(n), int(product.a.cols), int(count), product.alpha.arg(), product.beta.arg()]);
+            let groups = if call.walk == 0 { count } else { count.min(call.walk * gpu.info().compute_units as usize) };
+            all &= built(gpu, &call, &args, [groups * call.items, 1, 1])?;
             if !all {
                 break;
             }

@@ -8,6 +8,7 @@ pub mod check;
 pub mod copy;
 pub mod gemm;
 pub(crate) mod gemm_choose;
+mod gemm_complex;
 pub mod gemm_config;
 pub(crate) mod gemm_variants;
 pub mod norm;
