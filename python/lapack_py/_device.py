@@ -274,8 +274,8 @@ class TunedClass:
 class TuningResult:
     """What `tune` found; prints as a table.
 
-    ``ended`` is "done", "time" (another call goes on from there), "interrupted" or "failed"; ``file`` is where it is kept;
-    ``recalibrate`` says that ``gpu="auto"`` still expects the former times, which `calibrate` renews.
+    ``ended`` is "done", "time" (another call goes on from there), "interrupted" or "failed"; ``file`` is where it is
+    kept; ``recalibrate`` says that ``gpu="auto"`` still expects the former times, which `calibrate` renews.
     """
 
     device: str
@@ -302,8 +302,8 @@ def tune(
     """Finds the fastest configurations of a device's matrix product; kept on disk for later processes.
 
     Without it a table that was measured on a device of the same name or family is used, else rules. Every candidate's
-    result is checked before it counts, and it replaces what is in use only where it is faster by more than noise. Ctrl-C
-    ends it early; what was found until then is kept.
+    result is checked before it counts, and it replaces what is in use only where it is faster by more than noise.
+    Ctrl-C ends it early; what was found until then is kept.
 
     Parameters
     ----------
