@@ -13,8 +13,8 @@ use lapack_ai_core::{BatchView, BatchViewMut, Code, Complex64, Error, Scalar};
 use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, scale::scale};
 use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, Trace, injected};
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,7 @@ impl<'a, T: Scalar> Product<'a, T> {
         }
         // Where memory was the reason to cut, a piece is made only when the one before the last is back.
         let ahead = if resident { MOST_PANELS } else { 0 };
+        let todo = Mutex::new(self.blocks(cut).enumerate());
         thread::scope(|scope| {
             let (send, receive) = sync_channel::<Piece>(ahead);
             let finisher = scope.spawn(move || {
@@ -147,39 +148,74 @@ impl<'a, T: Scalar> Product<'a, T> {
                     Ok(checking)
                 })
             });
-            let made = self.send_all(gpu, cut, stop, checks, &send);
+            let mut cached = Cached { roomy: resident, ..Cached::default() };
+            let made = match resident {
+                false => self.send_all(gpu, cut, stop, checks, &todo, &mut cached, &send),
+                // What all panels need comes first; then two panels at a time, so that the bus is busy while the host prepares
+                // one of them.
+                true => self.common(gpu, &mut cached, stop).and_then(|()| {
+                    let mut second = cached.clone();
+                    let other = scope.spawn({
+                        let (todo, send) = (&todo, send.clone());
+                        move || trace.enter(|| self.send_all(gpu, cut, stop, checks, todo, &mut second, &send))
+                    });
+                    let made = self.send_all(gpu, cut, stop, checks, &todo, &mut cached, &send);
+                    made.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                }),
+            };
             drop(send);
             let finished = finisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             made.and(finished)
         })
     }
 
-    /// Computes piece after piece and hands them on, until the other side ends, which then has the reason.
+    /// Uploads the operands that every panel of a product needs as a whole.
+    fn common(&self, gpu: &Gpu, cached: &mut Cached, stop: Interrupt<'_>) -> Result<(), Fault> {
+        let Extents { m, n, k, batch, shared, .. } = self.extents();
+        if batch == 1 || shared[1] {
+            part(gpu, &self.b, &(0..1), &(0..k), &(0..n), &mut cached.b, true, stop)?;
+        }
+        if batch > 1 && shared[0] {
+            part(gpu, &self.a, &(0..1), &(0..m), &(0..k), &mut cached.a, true, stop)?;
+        }
+        Ok(())
+    }
+
+    /// Matrices, rows and columns of C of the pieces, in the order in which they find most of what they need on the device.
+    fn blocks(&self, cut: Cut) -> impl Iterator<Item = [Range<usize>; 3]> + Send + use<T> {
+        let Extents { m, n, batch, .. } = self.extents();
+        ranges(batch, cut.batch).flat_map(move |matrices| {
+            ranges(n, cut.n).flat_map(move |cols| {
+                let matrices = matrices.clone();
+                ranges(m, cut.m).map(move |rows| [matrices.clone(), rows, cols.clone()])
+            })
+        })
+    }
+
+    /// Computes piece after piece of those left to do and hands them on, until the other side ends, which then has the
+    /// reason.
     fn send_all(
         &self,
         gpu: &Gpu,
         cut: Cut,
         stop: Interrupt<'_>,
         checks: Checks,
-        send: &std::sync::mpsc::SyncSender<Piece>,
+        todo: &Mutex<impl Iterator<Item = (usize, [Range<usize>; 3])>>,
+        cached: &mut Cached,
+        send: &SyncSender<Piece>,
     ) -> Result<(), Fault> {
-        let Extents { m, n, batch, .. } = self.extents();
-        let mut cached = Cached::default();
-        let mut first = true;
-        for matrices in ranges(batch, cut.batch) {
-            for cols in ranges(n, cut.n) {
-                for rows in ranges(m, cut.m) {
-                    let check = checks == Checks::All || (checks == Checks::First && first);
-                    first = false;
-                    let piece =
-                        self.compute(gpu, cut, matrices.clone(), rows, cols.clone(), &mut cached, stop, check)?;
-                    if send.send(piece).is_err() {
-                        return Ok(());
-                    }
-                }
+        loop {
+            let next = todo.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((index, [matrices, rows, cols])) = next else { return Ok(()) };
+            let check = checks == Checks::All || (checks == Checks::First && index == 0);
+            let piece = self.compute(gpu, cut, matrices, rows, cols, cached, stop, check);
+            let sent = piece.map(|piece| send.send(piece).is_ok());
+            if sent != Ok(true) {
+                // Whoever shares the work ends too.
+                todo.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+                return sent.map(drop);
             }
         }
-        Ok(())
     }
 
     /// Uploads what a piece needs and launches its kernels.
@@ -200,8 +236,8 @@ impl<'a, T: Scalar> Product<'a, T> {
         let c = Resident { block: c, packing, batch: matrices.len() };
         let mut operands = None;
         for (step, inner) in ranges(k, cut.k).enumerate() {
-            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, stop)?;
-            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, stop)?;
+            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, cached.roomy, stop)?;
+            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, cached.roomy, stop)?;
             let beta = if step == 0 { ZERO } else { ONE };
             gemm(gpu, ONE, (a.view::<T>()?, false), (b.view::<T>()?, false), beta, c.view::<T>()?)?;
             operands = Some((a, b));
@@ -258,10 +294,12 @@ enum Checks {
 }
 
 /// The last part of each operand, which the next piece may need again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Cached {
     a: Option<(Key, Arc<Resident>)>,
     b: Option<(Key, Arc<Resident>)>,
+    /// Whether there is memory for the next part beside the last: it need not wait for the kernel that reads that one.
+    roomy: bool,
 }
 
 /// Matrices, rows and columns of a part.
@@ -275,6 +313,7 @@ fn part<T: Scalar>(
     rows: &Range<usize>,
     cols: &Range<usize>,
     cached: &mut Option<(Key, Arc<Resident>)>,
+    roomy: bool,
     stop: Interrupt<'_>,
 ) -> Result<Arc<Resident>, Fault> {
     // One matrix serves the whole batch.
@@ -285,8 +324,9 @@ fn part<T: Scalar>(
     {
         return Ok(resident.clone());
     }
-    // Given back before the next is asked for.
-    *cached = None;
+    if !roomy {
+        *cached = None;
+    }
     let packing = Packing { rows: rows.len(), cols: cols.len(), ..Packing::of(view) };
     let block = gpu.alloc((matrices.len() * packing.elements() * size_of::<T>()).max(1))?;
     let batch = matrices.len();
