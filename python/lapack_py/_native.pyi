@@ -45,6 +45,7 @@ __all__ = [
     "observe",
     "qr",
     "rcond",
+    "reset_tuning",
     "schur",
     "set_current_device",
     "set_device_memory_limit",
@@ -59,6 +60,7 @@ __all__ = [
     "svdvals",
     "to_device",
     "trim",
+    "tune",
 ]
 
 _Array: TypeAlias = NDArray[Any]
@@ -1253,3 +1255,7 @@ def explain_dispatch(
 def calibrate(
     ops: Sequence[str], dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
 ) -> int: ...
+def tune(
+    device: str | int, dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
+) -> tuple[str, str, list[tuple[str, str, float, float, float, str | None]], str, PathLike[str] | None, bool]: ...
+def reset_tuning(device: str | int) -> bool: ...

@@ -5,11 +5,13 @@
 //! the largest one of 64 sampled elements of C, in units of k eps times the sum of the terms' moduli; with `beta` = 1 the product
 //! is subtracted from C, and no error is given. Products with `alphatensor` are by that scheme, beside the ordinary one. The
 //! device is the first GPU, or the one whose name the first argument is part of; a second argument takes the cases whose line
-//! it is part of.
+//! it is part of; with a third one, `rules`, sizes between those of the tuner are measured, each also with what the rules say,
+//! in turns (`by_rule`, in seconds).
 
 use lapack_ai_core::{Complex64, DType};
 use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, gemm_alphatensor::gemm_alphatensor, scale::scale};
-use lapack_ai_opencl::{Block, Candidate, Gpu, Settings, Trace, candidates};
+use lapack_ai_opencl::tune::by_rule;
+use lapack_ai_opencl::{Block, Candidate, Gpu, Settings, Span, Trace, candidates};
 
 #[derive(Clone, Copy)]
 struct Case {
@@ -96,7 +98,7 @@ fn error(gpu: &Gpu, case: &Case, c: &Block) -> f64 {
     worst
 }
 
-fn run(gpu: &Gpu, case: &Case, line: &str) {
+fn run(gpu: &Gpu, case: &Case, line: &str, with_rules: bool) {
     let [batch, m, n, k] = case.shape;
     let Case { dtype, transposed, .. } = *case;
     let (a, b) = (filled(gpu, dtype, 1, batch * m * k), filled(gpu, dtype, 2, batch * k * n));
@@ -125,19 +127,51 @@ fn run(gpu: &Gpu, case: &Case, line: &str) {
     let flops = if dtype.is_complex() { 8.0 } else { 2.0 } * (batch * m * n * k) as f64;
     let bytes = (batch * (m * k + k * n + if case.update { 2 } else { 1 } * m * n) * dtype.size()) as f64;
     let repeats = ((4e11 / flops) as usize).clamp(5, 25);
-    let spans: Vec<_> = (0..repeats).map(|_| once()).collect();
+    let (mut spans, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..repeats {
+        spans.push(once());
+        if with_rules {
+            others.push(by_rule(once));
+        }
+    }
     let names: Vec<&str> = spans[0].iter().map(|span| span.name).collect();
-    let mut seconds: Vec<f64> =
-        spans.iter().map(|spans| spans.iter().map(|span| span.start + span.seconds).fold(0.0, f64::max)).collect();
-    seconds.sort_by(f64::total_cmp);
-    let seconds = seconds[repeats / 2];
+    let median = |all: &[Vec<Span>]| {
+        let end = |spans: &Vec<Span>| spans.iter().map(|span| span.start + span.seconds).fold(0.0, f64::max);
+        let mut seconds: Vec<f64> = all.iter().map(end).collect();
+        seconds.sort_by(f64::total_cmp);
+        seconds[all.len() / 2]
+    };
+    let seconds = median(&spans);
+    let rules = if with_rules { format!(", \"by_rule\": {:.4e}", median(&others)) } else { String::new() };
     let error = if case.update { "null".to_string() } else { format!("{:.2e}", error(gpu, case, &c)) };
     println!(
-        "{{{line}, \"kernels\": \"{}\", \"seconds\": {seconds:.4e}, \"tflops\": {:.2}, \"gbs\": {:.0}, \"error\": {error}}}",
+        "{{{line}{rules}, \"kernels\": \"{}\", \"seconds\": {seconds:.4e}, \"tflops\": {:.2}, \"gbs\": {:.0}, \"error\": {error}}}",
         names.join("+"),
         flops / seconds / 1e12,
         bytes / seconds / 1e9,
     );
+}
+
+/// Sizes beside those that the tuner measures.
+fn between() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for dtype in [DType::Float64, DType::Float32] {
+        let mut add = |shape, transposed| cases.push(Case { transposed, ..Case::new(dtype, shape) });
+        for n in [
+            80, 100, 160, 200, 320, 400, 600, 640, 800, 896, 1000, 1200, 1400, 1800, 1920, 2400, 3200, 3600, 5000, 7000,
+        ] {
+            for transposed in [[false, false], [true, false], [false, true]] {
+                add([1, n, n, n], transposed);
+            }
+        }
+        for (m, n, k) in [(3000, 3000, 48), (5000, 5000, 100), (1500, 6000, 200), (6000, 40, 3000), (700, 5000, 90)] {
+            add([1, m, n, k], [false, false]);
+        }
+        for (n, batch) in [(4, 1_500_000), (8, 300_000), (12, 100_000), (24, 50_000), (48, 9_000), (100, 3_000)] {
+            add([batch, n, n, n], [false, false]);
+        }
+    }
+    cases
 }
 
 fn cases() -> Vec<Case> {
@@ -218,7 +252,8 @@ fn main() {
         gpu.info().driver,
         least(&gpu)
     );
-    for case in cases() {
+    let with_rules = arguments.next().is_some_and(|word| word == "rules");
+    for case in if with_rules { between() } else { cases() } {
         let [batch, m, n, k] = case.shape;
         let ops: String = case.transposed.iter().map(|&transposed| if transposed { 'T' } else { 'N' }).collect();
         let name = case.dtype.name();
@@ -229,7 +264,7 @@ fn main() {
             case.alphatensor
         );
         if line.contains(&only) {
-            run(&gpu, &case, &line);
+            run(&gpu, &case, &line, with_rules);
         }
     }
 }

@@ -140,6 +140,7 @@ pub(crate) fn run<R>(
         Plan::Gpu { lease, gpu, reason } => (lease, gpu, reason),
     };
     let slot = lease.slot;
+    report.warnings.extend(slot.tuned.take_warning());
     report.engine = Engine::OpenCl;
     report.reason = reason;
     report.device = Some(Arc::from(slot.info().name.as_str()));

@@ -250,7 +250,7 @@ fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Plac
         0..=512 => ([64, 64], [32, 32], 16, 3, 0, usual),
         _ if large && plain => ([128, 128], [32, 32], 8, 3, 0, FREE),
         _ if large && a.wide && b.wide => ([128, 64], [64, 32], 16, 2, 0, FREE),
-        _ if !plain && !(a.wide && b.wide) => ([64, 64], [32, 32], 16, 3, 0, ORDERED),
+        _ if !(plain || a.wide && b.wide) => ([64, 64], [32, 32], 16, 3, 0, ORDERED),
         _ => ([64, 64], [32, 32], 16, 3, 0, usual),
     };
     let [ordered, two_b, spread] = put;
