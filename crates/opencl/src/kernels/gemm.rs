@@ -2,13 +2,20 @@
 //! shape have a faster one, that (`gemm_variants.rs`).
 
 use super::gemm_variants::{Product, launch};
-use super::{DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
+use super::{DeviceView, Element, Factor, GROUP, TYPES, flag, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use crate::program::Source;
 use lapack_ai_core::Complex64;
 
-static SOURCE: Source = Source { name: "gemm", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm.cl")] };
+static SOURCE: Source = Source {
+    name: "gemm",
+    parts: &[
+        TYPES,
+        include_str!("../../kernels/common/stored.cl"),
+        include_str!("../../kernels/matrix_multiply/gemm.cl"),
+    ],
+};
 
 /// Rows and columns of C that a group of `gemm` computes.
 const TILE: usize = 64;
@@ -50,6 +57,18 @@ pub fn gemm(
     if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
         return Ok(());
     }
+    general(gpu, options, [(a, conj_a), (b, conj_b)], c, [&alpha, &beta])
+}
+
+/// By the kernels that take every type, shape and layout; C's rows are best its inner direction. `options` are the types';
+/// the factors have the type of the sums.
+pub(super) fn general<E: Element, R: Element>(
+    gpu: &Gpu,
+    options: &str,
+    [(a, conj_a), (b, conj_b)]: [(DeviceView<'_, E>, bool); 2],
+    c: DeviceView<'_, R>,
+    [alpha, beta]: [&Factor; 2],
+) -> Result<(), Fault> {
     let (m, n, k) = (c.rows, c.cols, if alpha.is_zero() { 0 } else { a.cols });
     let mut args = Vec::with_capacity(26);
     args.extend(a.args());
@@ -57,7 +76,7 @@ pub fn gemm(
     args.extend(c.args());
     args.extend([int(m), int(n), int(k), int(c.batch), flag(conj_a), flag(conj_b), alpha.arg(), beta.arg()]);
 
-    let (a_bytes, b_bytes) = (m * (k | 1) * c.dtype.size(), k * n * c.dtype.size());
+    let (a_bytes, b_bytes) = (m * (k | 1) * alpha.len, k * n * alpha.len);
     if m.max(n).max(k) <= SMALL && a_bytes + b_bytes <= LOCAL_BYTES {
         let slots = (GROUP / (m * n)).clamp(1, c.batch).min(LOCAL_BYTES / (a_bytes + b_bytes));
         // A local array may not have zero bytes, which it would have for k = 0.
@@ -66,7 +85,7 @@ pub fn gemm(
         return gpu.launch(&SOURCE, options, "gemm_small", &args, grid([c.batch.div_ceil(slots), 1, 1], local), local);
     }
     // A work-item has 4 x 4 elements, 8 x 4 complex ones.
-    let local = [if c.dtype.is_complex() { GROUP / 2 } else { GROUP }, 1, 1];
+    let local = [if alpha.complex { GROUP / 2 } else { GROUP }, 1, 1];
     let groups = [m.div_ceil(TILE) * n.div_ceil(TILE), 1, c.batch];
     gpu.launch(&SOURCE, options, "gemm", &args, grid(groups, local), local)
 }

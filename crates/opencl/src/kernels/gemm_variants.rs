@@ -5,7 +5,7 @@
 //! by building a program of a few lines, once for each device.
 
 use super::copy::copy;
-use super::{DeviceView, Factor, GROUP, TYPES, grid, int, options};
+use super::{DeviceView, Element, Factor, GROUP, TYPES, grid, int, options};
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::{Arg, Gpu};
 use crate::pool::{Block, lock};
@@ -22,16 +22,16 @@ static BATCHED: Source =
     Source { name: "gemm_batched", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")] };
 static SUM: Source =
     Source { name: "gemm_sum", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_sum.cl")] };
-static PROBE: Source = Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
+pub(super) static PROBE: Source = Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
 
 /// Largest extent of the matrices that the batched variant takes.
 const SMALL: usize = 32;
 /// Bytes of A, B and C from which on it is worth a program of its own for the shape.
 const BATCH_BYTES: usize = 32 << 20;
 /// Largest batch of one launch: CUDA's limit.
-const MOST_TRIPLES: usize = 65_535;
+pub(super) const MOST_TRIPLES: usize = 65_535;
 /// Largest k of the variants that count its steps ahead in an `int`.
-const MOST_TERMS: usize = 1 << 30;
+pub(super) const MOST_TERMS: usize = 1 << 30;
 /// Fewest terms of a part of k.
 const SHORTEST_PART: usize = 512;
 /// Work-items of the batched variant.
@@ -48,6 +48,8 @@ const PACK_B: usize = 1 << 24;
 #[derive(Default)]
 pub(crate) struct Variants {
     ptx: OnceLock<Ptx>,
+    /// Whether the device takes the instructions of `gemm_mixed`.
+    pub(super) mixed: OnceLock<bool>,
     /// Options of programs that could not be built.
     refused: Mutex<HashSet<String>>,
 }
@@ -84,29 +86,29 @@ pub(super) struct Product<'a> {
 }
 
 /// A program, and how its groups share the work.
-struct Call {
-    source: &'static Source,
-    kernel: &'static str,
-    options: String,
+pub(super) struct Call {
+    pub(super) source: &'static Source,
+    pub(super) kernel: &'static str,
+    pub(super) options: String,
     /// Rows and columns of C of a work-group.
-    tile: [usize; 2],
-    items: usize,
+    pub(super) tile: [usize; 2],
+    pub(super) items: usize,
 }
 
 /// How an operand, seen as outer index by term, lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
+pub(super) struct Place {
     /// Whether the terms are contiguous; otherwise the outer indices are.
     along_k: bool,
     /// Stride of the other direction.
-    ld: isize,
+    pub(super) ld: isize,
     /// Whether every access of 16 bytes is aligned and inside of the operand.
     wide: bool,
 }
 
 impl Place {
     /// `None` if no stride is 1.
-    fn of(view: &DeviceView<'_>) -> Option<Self> {
+    pub(super) fn of<E: Element>(view: &DeviceView<'_, E>) -> Option<Self> {
         let (along_k, ld, extent) = match (view.row_stride, view.col_stride) {
             (1, ld) => (false, ld, view.rows),
             (ld, 1) => (true, ld, view.cols),
@@ -119,7 +121,7 @@ impl Place {
         Some(Self { along_k, ld, wide })
     }
 
-    fn bit(&self) -> u8 {
+    pub(super) fn bit(&self) -> u8 {
         u8::from(self.along_k)
     }
 }
@@ -263,7 +265,7 @@ fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault>
 }
 
 /// Launches; `false` if the program cannot be built, which is tried once for each device.
-fn built(gpu: &Gpu, call: &Call, args: &[Arg<'_>], global: [usize; 3]) -> Result<bool, Fault> {
+pub(super) fn built(gpu: &Gpu, call: &Call, args: &[Arg<'_>], global: [usize; 3]) -> Result<bool, Fault> {
     let refused = &gpu.shared.variants.refused;
     let key = format!("{} {}", call.kernel, call.options);
     if lock(refused).contains(&key) {
