@@ -1,9 +1,9 @@
 """Matrix products on a GPU beside cuBLAS, through torch: the example `gemm_bench`, then each of its cases with torch.
 
     cargo build --release -p lapack-ai-opencl --example gemm_bench
-    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json]
+    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
 
-Needs torch with CUDA. Times are those of device events around one product, the median of several; random data.
+CASES is a text that the lines of the wanted cases have in them, as `float16` or `tf32`. Needs torch with CUDA. Times are those of device events around one product, the median of several; random data.
 """
 
 import json
@@ -31,12 +31,14 @@ def median_seconds(work, repeats: int) -> float:
 
 def peer_seconds(case: dict) -> float:
     """The time of cuBLAS for a case."""
-    dtype = getattr(torch, case["dtype"])
+    in_tf32 = case["dtype"] == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = in_tf32
+    dtype = torch.float32 if in_tf32 else getattr(torch, case["dtype"])
     batch, m, n, k = (case[key] for key in ("batch", "m", "n", "k"))
 
     def matrix(rows: int, cols: int, transposed: bool) -> torch.Tensor:
         shape = (batch, cols, rows) if transposed else (batch, rows, cols)
-        made = torch.rand(shape, dtype=dtype, device="cuda") - 0.5
+        made = (torch.rand(shape, device="cuda", dtype=torch.float64 if dtype == torch.float64 else None) - 0.5).to(dtype)
         made = made.transpose(1, 2) if transposed else made
         return made if batch > 1 else made[0]
 
@@ -54,8 +56,8 @@ def copy_rate() -> float:
 
 
 def main() -> None:
-    torch.backends.cuda.matmul.allow_tf32 = False
-    lines = subprocess.run([sys.argv[1]], check=True, capture_output=True, text=True).stdout.splitlines()
+    command = [sys.argv[1], "", *sys.argv[3:4]]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     first, *cases = (json.loads(line) for line in lines)
     result = {
         **first,

@@ -34,6 +34,14 @@ impl Half {
         }
     }
 
+    /// The largest number.
+    pub fn largest(self) -> f64 {
+        match self {
+            Half::Float16 => 65504.0,
+            Half::BFloat16 => f64::from(f32::from_bits(0x7f7f_0000)),
+        }
+    }
+
     /// Half the distance between numbers below the smallest normal one: what rounding costs at least.
     pub fn smallest_rounding(self) -> f64 {
         match self {
@@ -168,6 +176,9 @@ mod tests {
                     assert_eq!(half.round((middle as f32).next_up()), low + 1, "{half:?} above {middle:e}");
                 }
             }
+        }
+        for half in Half::ALL {
+            assert_eq!(f64::from(half.widen(half.round(f32::INFINITY) - 1)), half.largest());
         }
         assert_eq!(Half::Float16.round(65519.996), 0x7bff);
         assert_eq!(Half::Float16.round(65520.0), 0x7c00);

@@ -14,5 +14,5 @@ pub use error::{Applicability, Argument, Code, Detail, Error, Fix, Location, Non
 pub use half::{ElementType, Half};
 pub use matrix::Matrix;
 pub use num_complex::{Complex32, Complex64};
-pub use scalar::{DType, Real, Scalar};
+pub use scalar::{DType, Real, Scalar, Stored};
 pub use view::{BatchView, BatchViewMut, Layout, MatrixView, MatrixViewMut};

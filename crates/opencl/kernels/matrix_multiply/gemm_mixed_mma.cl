@@ -6,12 +6,13 @@
 // WM x WN of them to a warp; the work-group walks along k in steps of BK. STAGES slots of local memory hold the tiles of the
 // next steps, filled by cp.async, 16 bytes a copy; what lies outside of the matrices is filled with zeros, to the byte. A warp's
 // operands of the next 32 bytes of k are loaded into registers while it works on the present ones, so that a slot is free again
-// as soon as its last ones are in registers: one barrier for each BK terms.
+// as soon as its last ones are in registers: one barrier for each BK terms. Loads, copies and roundings stand between the
+// products of the rows of blocks: in a row of their own they would have all warps wait for local memory at once.
 //
 //   -DKIND                see above
 //   -DRESULT_16           1: C is of A's 16-bit type, rounded to nearest, ties to even, once; 0: float
 //   -DBM -DBN -DWM -DWN -DBK -DSTAGES   local memory is STAGES * (BM + BN) * BK * SIZE bytes, at most 48 KiB; a line of BK elements
-//                         has 32, 64 or 128 bytes
+//                         has 32, 64 or 128 bytes; BM and BN are multiples of 64
 //   -DA_K -DB_K           1: the operand's stride along k is 1; 0: the one along m or n is. Offset, leading dimension and batch
 //                         stride are multiples of 16 bytes
 //   -DBAND                row tiles that are walked before the next column tile: their parts of op(A) stay in the cache meanwhile
@@ -72,6 +73,7 @@ static inline uint load_word(uint at) {
 }
 
 static inline void round_operands(uint *f, int count) {
+    // The instruction would cut the digits off.
 #if KIND == 2
 #pragma unroll
     for (int e = 0; e < count; e++) {
@@ -130,7 +132,6 @@ static inline void fragment_a(uint *f, uint tile, int row, int s, int lane) {
             f[e] = load_word(tile + 16 * place(0, BM, term, outer / PER) + outer % PER * SIZE);
         }
     }
-    round_operands(f, 4);
 }
 
 // b0, b1 of the 8 columns from `col` on, and of the next 8, likewise.
@@ -147,7 +148,6 @@ static inline void fragments_b(uint (*f)[2], uint tile, int col, int s, int lane
             x[e] = load_word(tile + 16 * place(0, BN, term, outer / PER) + outer % PER * SIZE);
         }
     }
-    round_operands(x, 4);
     f[0][0] = x[0], f[0][1] = x[1], f[1][0] = x[2], f[1][1] = x[3];
 }
 
@@ -239,26 +239,38 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_mixed_mma(
         }
     }
     int depth = k;
-#define FETCH(slot)                                                                       \
-    fetch_tile((slot), a_at, a_ld, A_K, BM, rows, depth, lid);                            \
-    fetch_tile((slot) + A_CHUNKS * 16, b_at, b_ld, B_K, BN, cols, depth, lid);            \
-    asm volatile("cp.async.commit_group;");                                               \
-    a_at += a_step, b_at += b_step, depth -= BK;
+#define FETCH_A(slot) fetch_tile((slot), a_at, a_ld, A_K, BM, rows, depth, lid)
+#define FETCH_B(slot) fetch_tile((slot) + A_CHUNKS * 16, b_at, b_ld, B_K, BN, cols, depth, lid)
 #pragma unroll
     for (int s = 0; s < STAGES; s++) {
-        FETCH(base + s * SLOT * 16);
+        FETCH_A(base + s * SLOT * 16);
+        FETCH_B(base + s * SLOT * 16);
+        asm volatile("cp.async.commit_group;");
+        a_at += a_step, b_at += b_step, depth -= BK;
     }
     asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 1) : "memory");
     barrier(CLK_LOCAL_MEM_FENCE);
     uint p[2][BLOCKS_M][4], q[2][BLOCKS_N][2];
-#define LOAD(set, slot, s)                                                                \
-    _Pragma("unroll") for (int i = 0; i < BLOCKS_M; i++) {                                \
-        fragment_a(p[set][i], (slot), wm + 16 * i, (s), lane);                            \
-    }                                                                                     \
-    _Pragma("unroll") for (int j = 0; j < BLOCKS_N; j += 2) {                             \
-        fragments_b(q[set] + j, (slot) + A_CHUNKS * 16, wn + 8 * j, (s), lane);           \
+    // With block i of A come the blocks of B from i * B_SHARE on: all of them in the first half of the rows.
+#define B_SHARE ((BLOCKS_N / 2 + BLOCKS_M / 2 - 1) / (BLOCKS_M / 2) * 2)
+#define LOAD(set, i, slot, s)                                                                          \
+    fragment_a(p[set][i], (slot), wm + 16 * (i), (s), lane);                                           \
+    _Pragma("unroll") for (int j = (i) * B_SHARE; j < min(((i) + 1) * B_SHARE, BLOCKS_N); j += 2) {    \
+        fragments_b(q[set] + j, (slot) + A_CHUNKS * 16, wn + 8 * j, (s), lane);                        \
     }
-    LOAD(0, base, 0);
+#define ROUND(set, i)                                                                                  \
+    round_operands(p[set][i], 4);                                                                      \
+    _Pragma("unroll") for (int j = (i) * B_SHARE; j < min(((i) + 1) * B_SHARE, BLOCKS_N); j++) {       \
+        round_operands(q[set][j], 2);                                                                  \
+    }
+#pragma unroll
+    for (int i = 0; i < BLOCKS_M; i++) {
+        LOAD(0, i, base, 0);
+    }
+#pragma unroll
+    for (int i = 0; i < BLOCKS_M - 1; i++) {
+        ROUND(0, i);
+    }
     uint slot = base;
     // Steps of DEPTH terms; two to a turn of the loop at least, so that the sets of registers change places.
 #define TURNS (STEPS > 1 ? STEPS : 2)
@@ -270,19 +282,34 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_mixed_mma(
                 break;
             }
             uint next = slot;
-            if (turn % STEPS == STEPS - 1) {
+            int set = turn % 2, other = 1 - set, step = (turn + 1) % STEPS, last = step == 0;
+            if (last) {
                 // All of the slot is in registers, and the next one has arrived.
                 asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2) : "memory");
                 barrier(CLK_LOCAL_MEM_FENCE);
                 next = slot + SLOT * 16 == base + STAGES * SLOT * 16 ? base : slot + SLOT * 16;
-                FETCH(slot);
             }
-            LOAD((turn + 1) % 2, next, (turn + 1) % STEPS);
 #pragma unroll
             for (int i = 0; i < BLOCKS_M; i++) {
+                LOAD(other, i, next, step);
+                if (last && i == 0) {
+                    FETCH_A(slot);
+                }
+                if (last && i == 1) {
+                    FETCH_B(slot);
+                    asm volatile("cp.async.commit_group;");
+                    a_at += a_step, b_at += b_step, depth -= BK;
+                }
+                // The last block of a set is not loaded long before; it has no part of B with it.
+                if (i == BLOCKS_M - 1) {
+                    round_operands(p[set][i], 4);
+                }
 #pragma unroll
                 for (int j = 0; j < BLOCKS_N; j++) {
-                    mma(sum[i][j], p[turn % 2][i], q[turn % 2][j]);
+                    mma(sum[i][j], p[set][i], q[set][j]);
+                }
+                if (i > 0) {
+                    ROUND(other, i - 1);
                 }
             }
             slot = next;

@@ -87,14 +87,21 @@ fn half_into<R: Element>(
     if on_matrix_units(gpu, kind, [&alpha, &beta], a, b, c, rounded)? {
         return Ok(());
     }
-    let stored = kind as u8 + 1;
-    let options =
-        format!("-DREAL=float -DCOMPLEX=0 -DOPERAND_16={stored} -DRESULT_16={}", if rounded { stored } else { 0 });
+    let options = stored(a.dtype, rounded);
     let (a, b, c) = match c.rows_are_inner() {
         true => (a, b, c),
         false => (b.transposed(), a.transposed(), c.transposed()),
     };
     general(gpu, &options, [(a, false), (b, false)], c, [&alpha, &beta])
+}
+
+/// The options of kernels for 16-bit operands and a result that is rounded to them or not (`kernels/common/stored.cl`).
+pub(super) fn stored(half: Half, rounded: bool) -> String {
+    let number = match half {
+        Half::Float16 => 1,
+        Half::BFloat16 => 2,
+    };
+    format!("-DREAL=float -DCOMPLEX=0 -DOPERAND_16={number} -DRESULT_16={}", if rounded { number } else { 0 })
 }
 
 /// As [`gemm`](super::gemm::gemm) for float matrices, whose elements may be rounded to TF32 (11 significant bits, the range of
@@ -282,21 +289,23 @@ struct Tile {
     band: usize,
 }
 
-/// Tiles, warps and slots are the best of those that were measured on an H100.
-fn tile(kind: Kind, [batch, m, n, _]: [usize; 4], units: usize) -> Tile {
+/// Tiles, warps and slots are the best of those that were measured on an H100, where two groups of 128 x 128 on a unit
+/// compute faster than one of 128 x 256, but for TF32 with both operands along k.
+fn tile(kind: Kind, [batch, m, n, _]: [usize; 4], units: usize, [a, b]: [Place; 2]) -> Tile {
     let tiles = |group: [usize; 2]| m.div_ceil(group[0]) * n.div_ceil(group[1]) * batch;
-    let _ = kind;
-    if tiles([128, 256]) >= units {
-        return Tile { group: [128, 256], warp: [64, 64], line: 64, slots: 2, band: 8 };
+    let both_along_k = a.bit() == 1 && b.bit() == 1;
+    if kind == Kind::Tf32 && both_along_k && tiles([128, 256]) >= units {
+        return Tile { group: [128, 256], warp: [64, 64], line: 32, slots: 4, band: 8 };
     }
-    if 2 * tiles([128, 128]) >= units {
+    if tiles([128, 128]) >= units {
         return Tile { group: [128, 128], warp: [64, 64], line: 64, slots: 3, band: 8 };
     }
-    Tile { group: [64, 64], warp: [32, 32], line: 64, slots: 4, band: 8 }
+    let (line, slots) = if kind == Kind::Tf32 { (64, 4) } else { (128, 3) };
+    Tile { group: [64, 64], warp: [32, 32], line, slots, band: 8 }
 }
 
 fn configuration(kind: Kind, shape: [usize; 4], units: usize, [a, b]: [Place; 2], rounded: bool) -> Call {
-    let Tile { group, warp, line, slots, band } = tile(kind, shape, units);
+    let Tile { group, warp, line, slots, band } = tile(kind, shape, units, [a, b]);
     let size = if kind == Kind::Tf32 { 4 } else { 2 };
     let options = format!(
         "-DKIND={} -DRESULT_16={} -DBM={} -DBN={} -DWM={} -DWN={} -DBK={} -DSTAGES={slots} -DA_K={} -DB_K={} -DBAND={band}",

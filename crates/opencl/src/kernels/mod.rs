@@ -156,6 +156,19 @@ impl<'a, E: Element> DeviceView<'a, E> {
         Ok(Self { offset, rows, cols, ..self })
     }
 
+    /// Matrices `first` to `first + count - 1` of the batch.
+    ///
+    /// # Errors
+    /// `Invalid` if they are not all there.
+    pub fn run(self, first: usize, count: usize) -> Result<Self, Fault> {
+        if first.checked_add(count).is_none_or(|end| end > self.batch) {
+            return Err(invalid(format!("{count} matrices from {first} on of a batch of {}", self.batch)));
+        }
+        // An empty run may begin past the last matrix, where no offset needs to exist.
+        let skipped = if count == 0 { 0 } else { first as isize * self.batch_stride };
+        Ok(Self { offset: self.offset.wrapping_add_signed(skipped), batch: count, ..self })
+    }
+
     /// The same matrices, or the only one `batch` times.
     fn repeated(self, batch: usize) -> Result<Self, Fault> {
         match self.batch {
