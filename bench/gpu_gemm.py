@@ -3,7 +3,8 @@
     cargo build --release -p lapack-ai-opencl --example gemm_bench
     python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
 
-CASES is a text that the lines of the wanted cases have in them, as `float16` or `tf32`. Needs torch with CUDA. Times are those of device events around one product, the median of several; random data.
+CASES is a text that the lines of the wanted cases have in them, as `"float16` or `tf32`. Needs torch with CUDA. Times are
+those of device events around one product, the median of several; random data.
 """
 
 import json
@@ -38,7 +39,9 @@ def peer_seconds(case: dict) -> float:
 
     def matrix(rows: int, cols: int, transposed: bool) -> torch.Tensor:
         shape = (batch, cols, rows) if transposed else (batch, rows, cols)
-        made = (torch.rand(shape, device="cuda", dtype=torch.float64 if dtype == torch.float64 else None) - 0.5).to(dtype)
+        made = (torch.rand(shape, device="cuda", dtype=torch.float64 if dtype == torch.float64 else None) - 0.5).to(
+            dtype
+        )
         made = made.transpose(1, 2) if transposed else made
         return made if batch > 1 else made[0]
 

@@ -1,7 +1,7 @@
-"""Products with 16-bit operands: which arrays have them, in which type NumPy would compute, and their bits for the core.
+"""Products with 16-bit operands: which arrays are such, in which type NumPy would compute, and their bits for the core.
 
-float16 is NumPy's own; bfloat16 is that of the package ml_dtypes, which registers it with NumPy. The core computes with the bits
-as they lie.
+float16 is NumPy's own; bfloat16 is that of the package ml_dtypes, which registers it with NumPy. The core computes with
+the bits as they lie.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def bits_of(value: Any) -> tuple[NDArray[np.uint16], str] | None:
 
 def _common(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     """The type of a product, by NumPy's rules; of two different 16-bit types it is float32."""
-    if a != b and _half_name(a) and _half_name(b):
+    names = _half_name(a), _half_name(b)
+    if None not in names and names[0] != names[1]:
         return np.dtype(np.float32)
     return np.result_type(a, b)
 
@@ -80,10 +81,10 @@ def _common(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
 def prepare(
     x1: Any, x2: Any, dtype: Any, out: Any
 ) -> tuple[NDArray[Any], NDArray[Any], str | None, bool, list[bool]] | None:
-    """What a product with a 16-bit operand, or one of a given type, is computed from; None where there is no such thing.
+    """What a product with a 16-bit operand, or of a given type, is computed from; None where it is neither.
 
-    The operands, the name of their 16-bit type (the operands are bits then, of two axes and more) or None, whether the sums are
-    rounded to it, and which operand had one axis only.
+    The operands, the name of their 16-bit type (the operands are bits then, of two axes and more) or None, whether the
+    sums are rounded to it, and which operand had one axis only.
     """
     if np.ma.is_masked(x1) or np.ma.is_masked(x2):
         return None
@@ -125,6 +126,9 @@ def _checked(wanted: np.dtype[Any], common: np.dtype[Any]) -> np.dtype[Any]:
     is_real = _half_name(common) or common.kind in "biuf"
     if not known or not (is_real or wanted.kind == "c"):
         text = f"dtype={wanted} is no type for a product of {common}"
-        fix = ("needs-value", "pass float16, bfloat16, float32, float64, or for complex operands complex64 or complex128.")
+        fix = (
+            "needs-value",
+            "pass float16, bfloat16, float32, float64, or for complex operands complex64 or complex128.",
+        )
         raise raised_here("LAP-E005", "matmul", "dtype", text, "the operands are cast to it", fix)
     return wanted

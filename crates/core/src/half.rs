@@ -82,7 +82,9 @@ impl Half {
             // 65520, halfway between the largest number and what would follow it, and all above.
             Half::Float16 if magnitude >= 0x477f_f000 => sign | 0x7c00,
             // Below 2^-14 the sum with 1/2 has the multiples of 2^-24 as its last bits.
-            Half::Float16 if magnitude < 0x3880_0000 => sign | ((f32::from_bits(magnitude) + 0.5).to_bits() - 0x3f00_0000) as u16,
+            Half::Float16 if magnitude < 0x3880_0000 => {
+                sign | ((f32::from_bits(magnitude) + 0.5).to_bits() - 0x3f00_0000) as u16
+            }
             Half::Float16 => sign | ((magnitude - (112 << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13) as u16,
         }
     }

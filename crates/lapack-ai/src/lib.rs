@@ -38,8 +38,8 @@ mod workspace;
 
 pub use dispatch::Device;
 pub use lapack_ai_core::{
-    Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, ElementType, Error, Fix, Half,
-    Layout, Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity, Stored,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, ElementType, Error,
+    Fix, Half, Layout, Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity, Stored,
 };
 pub use lapack_ai_host::{STACK_SIZE, Table as LapackTable, add_table_hint};
 pub use ops::{

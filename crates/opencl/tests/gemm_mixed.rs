@@ -197,8 +197,7 @@ impl Case {
         let mut in_tf32 = false;
         trace.enter(|| match self.kind {
             Kind::Half(_, rounded) => {
-                let target =
-                    if rounded { HalfProduct::Rounded(c.half()) } else { HalfProduct::Float32(c.float()) };
+                let target = if rounded { HalfProduct::Rounded(c.half()) } else { HalfProduct::Float32(c.float()) };
                 let [va, vb] = [turned(a.half(), self.transposed[0]), turned(b.half(), self.transposed[1])];
                 gemm_half(gpu, self.alpha, va, vb, self.beta, target).unwrap();
             }
@@ -221,9 +220,8 @@ impl Case {
             let moduli = alpha.abs() * size + beta.abs() * before.abs();
             // The sum's roundings, and three of factors and addition.
             let allowed = ((k + 3) as f64 * EPS + operands) * moduli;
-            let stored = result.map_or(0.0, |half| {
-                half.smallest_rounding().max(half.epsilon() / 2.0 * (exact.abs() + allowed))
-            });
+            let stored =
+                result.map_or(0.0, |half| half.smallest_rounding().max(half.epsilon() / 2.0 * (exact.abs() + allowed)));
             let error = (found - exact).abs();
             worst = worst.max(if error.is_nan() { f64::INFINITY } else { error / (allowed + stored).max(1e-300) });
         });
@@ -295,7 +293,8 @@ fn large_products_are_within_their_bound_with_every_tile_of_the_device() {
     let units = gpu.info().compute_units as usize;
     for (turn, kind) in KINDS.into_iter().enumerate() {
         // From the largest tiles to the smallest, ragged and whole.
-        for shape in [[units, 129, 250, 38], [units / 4, 256, 256, 32], [units / 2, 131, 121, 96], [1, 300, 200, 1000]] {
+        for shape in [[units, 129, 250, 38], [units / 4, 256, 256, 32], [units / 2, 131, 121, 96], [1, 300, 200, 1000]]
+        {
             for (index, transposed) in PAIRS.into_iter().enumerate() {
                 for c in [Layout::RowMajor, Layout::ColMajor] {
                     // Sums of the largest take the host a second.
@@ -322,8 +321,11 @@ fn a_nan_and_an_inf_reach_their_own_row_and_column_only() {
     for half in Half::ALL {
         for [m, n, k] in [[67, 66, 19], [72, 64, 40], [7, 6, 5]] {
             let at = |own: bool, strange: f64| if own { strange } else { 1.0 };
-            let a = Halves::new(&gpu, half, Layout::RowMajor, [1, m, k], |_, i, l| at((i, l) == (m - 1, k - 1), f64::NAN));
-            let b = Halves::new(&gpu, half, Layout::ColPadded, [1, k, n], |_, l, j| at((l, j) == (0, n - 1), f64::INFINITY));
+            let a =
+                Halves::new(&gpu, half, Layout::RowMajor, [1, m, k], |_, i, l| at((i, l) == (m - 1, k - 1), f64::NAN));
+            let b = Halves::new(&gpu, half, Layout::ColPadded, [1, k, n], |_, l, j| {
+                at((l, j) == (0, n - 1), f64::INFINITY)
+            });
             let c = Halves::new(&gpu, half, Layout::RowMajor, [1, m, n], |_, _, _| f64::NAN);
             gemm_half(&gpu, 1.0, a.view(), b.view(), 0.0, HalfProduct::Rounded(c.view())).unwrap();
             c.compare(&gpu, |_, i, j, found| match (i == m - 1, j == n - 1) {
@@ -347,8 +349,16 @@ fn one_product(gpu: &Gpu, half: Half, x: f64, y: f64, beta: f64, before: f64) ->
         gemm_half(gpu, 1.0, a.view(), b.view(), beta, HalfProduct::Rounded(c.view())).unwrap();
         gemm_half(gpu, 1.0, a.view(), b.view(), beta, HalfProduct::Float32(wide.view())).unwrap();
         let (mut rounded, mut summed) = (f64::NAN, f64::NAN);
-        c.compare(gpu, |_, i, j, found| if (i, j) == (1, 1) { rounded = found });
-        wide.compare(gpu, |_, i, j, found| if (i, j) == (1, 1) { summed = found.re });
+        c.compare(gpu, |_, i, j, found| {
+            if (i, j) == (1, 1) {
+                rounded = found
+            }
+        });
+        wide.compare(gpu, |_, i, j, found| {
+            if (i, j) == (1, 1) {
+                summed = found.re
+            }
+        });
         (rounded, summed)
     })
 }
@@ -368,7 +378,10 @@ fn subnormal_numbers_are_read_and_written() {
     let Some(gpu) = gpu() else { return };
     let tiny = f64::powi(2.0, -24);
     assert_eq!(one_product(&gpu, Half::Float16, tiny, 1024.0, 0.0, 0.0), [(1024.0 * tiny, 1024.0 * tiny); 2]);
-    assert_eq!(one_product(&gpu, Half::Float16, f64::powi(2.0, -14), f64::powi(2.0, -9), 0.0, 0.0), [(2.0 * tiny, 2.0 * tiny); 2]);
+    assert_eq!(
+        one_product(&gpu, Half::Float16, f64::powi(2.0, -14), f64::powi(2.0, -9), 0.0, 0.0),
+        [(2.0 * tiny, 2.0 * tiny); 2]
+    );
     // Half of the smallest number is a tie, and zero is even; three halves go to two.
     assert_eq!(one_product(&gpu, Half::Float16, tiny, 0.5, 0.0, 0.0), [(0.0, tiny / 2.0); 2]);
     assert_eq!(one_product(&gpu, Half::Float16, 3.0 * tiny, 0.5, 0.0, 0.0), [(2.0 * tiny, 1.5 * tiny); 2]);
@@ -390,7 +403,9 @@ fn results_are_rounded_once_to_the_nearest_and_ties_to_the_even_number() {
 fn tf32_rounds_operands_to_11_bits_with_ties_away_from_zero_and_only_on_matrix_units() {
     let Some(gpu) = gpu() else { return };
     let step = f64::powi(2.0, -10);
-    for (x, rounded) in [(1.0 + step / 2.0, 1.0 + step), (1.0 + step / 4.0, 1.0), (-1.0 - 1.5 * step, -1.0 - 2.0 * step)] {
+    for (x, rounded) in
+        [(1.0 + step / 2.0, 1.0 + step), (1.0 + step / 4.0, 1.0), (-1.0 - 1.5 * step, -1.0 - 2.0 * step)]
+    {
         let make = |value: f64| {
             OnDevice::<f32>::new(&gpu, Layout::RowMajor, [1, 40, 40], |_, i, j| {
                 lapack_ai_core::Complex64::new(if i == j { value } else { 0.0 }, 0.0)
@@ -429,7 +444,9 @@ fn shapes_and_types_that_do_not_fit_are_refused() {
         gemm_half(&gpu, 1.0, a.view(), b.view(), 0.0, HalfProduct::Rounded(c.view())).map_err(|fault| fault.kind)
     };
     assert_eq!(product(&a, &b, &c), Ok(()));
-    for (a, b, c) in [(&b, &b, &c), (&a, &a, &c), (&a, &b, &a), (&a, &other, &c), (&a, &b, &make(Half::BFloat16, [2, 3, 5]))] {
+    for (a, b, c) in
+        [(&b, &b, &c), (&a, &a, &c), (&a, &b, &a), (&a, &other, &c), (&a, &b, &make(Half::BFloat16, [2, 3, 5]))]
+    {
         assert_eq!(product(a, b, c), Err(FaultKind::Invalid));
     }
     let block = gpu.alloc(8 * 30).unwrap();

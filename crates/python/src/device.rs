@@ -416,12 +416,7 @@ fn number(object: &Bound<'_, PyAny>) -> Option<Complex64> {
 }
 
 /// An operand of a product that has `common` type, on the device: what is on the host, or of another type, goes there.
-fn operand<'py>(
-    object: &Bound<'py, PyAny>,
-    name: &str,
-    device: Device,
-    common: ElementType,
-) -> PyResult<DeviceArray> {
+fn operand<'py>(object: &Bound<'py, PyAny>, name: &str, device: Device, common: ElementType) -> PyResult<DeviceArray> {
     let py = object.py();
     let array = device_array(object);
     if let Some(array) = &array

@@ -119,7 +119,11 @@ impl<'py> Raw<'py> {
                 _ => {
                     let [rows, cols] = [shape[batch], shape[batch + 1]];
                     let first = MatrixView::from_raw(data, rows, cols, strides[batch], strides[batch + 1]);
-                    if batch == 0 { first.into() } else { BatchView::from_raw(first, &shape[..batch], &strides[..batch]) }
+                    if batch == 0 {
+                        first.into()
+                    } else {
+                        BatchView::from_raw(first, &shape[..batch], &strides[..batch])
+                    }
                 }
             }
         }

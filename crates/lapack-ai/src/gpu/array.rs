@@ -19,8 +19,8 @@ use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::transfer::{Packing, Source, Target, download, upload};
 pub use super::array_product::{Sums, matmul_on_device};
+use super::transfer::{Packing, Source, Target, download, upload};
 pub use lapack_ai_opencl::kernels::norm::Norm;
 
 /// An array in the memory of an OpenCL device.
@@ -38,6 +38,9 @@ pub struct DeviceArray {
 }
 
 pub(super) type Outcome<R> = std::result::Result<R, Fault>;
+
+/// Work on corresponding matrices of two arrays.
+type PairWork<'a, E> = dyn FnMut(DeviceView<'_, E>, DeviceView<'_, E>) -> Outcome<()> + 'a;
 
 /// Strides of a packed array in C order.
 pub(super) fn packed(shape: &[usize]) -> Vec<isize> {
@@ -285,12 +288,7 @@ impl DeviceArray {
 
     /// Calls `work` for corresponding matrices of this array and of `target`, which is packed and of the same shape: once
     /// where this array's matrices follow each other at one stride, else for each entry of the leading axis.
-    fn each_matrices<E: Element>(
-        &self,
-        target: &Self,
-        dtype: E,
-        work: &mut dyn FnMut(DeviceView<'_, E>, DeviceView<'_, E>) -> Outcome<()>,
-    ) -> Outcome<()> {
+    fn each_matrices<E: Element>(&self, target: &Self, dtype: E, work: &mut PairWork<'_, E>) -> Outcome<()> {
         if self.shape.len() < 2 {
             let (row, target) = (self.with_axis(0), target.with_axis(0));
             return if self.shape.is_empty() {

@@ -83,7 +83,9 @@ pub fn matmul_on_device(
                     ElementType::Lapack(DType::Float32) => on_cpu::<f32>(a, b, &batch, options, report, &fault),
                     ElementType::Lapack(DType::Float64) => on_cpu::<f64>(a, b, &batch, options, report, &fault),
                     ElementType::Lapack(DType::Complex64) => on_cpu::<Complex32>(a, b, &batch, options, report, &fault),
-                    ElementType::Lapack(DType::Complex128) => on_cpu::<Complex64>(a, b, &batch, options, report, &fault),
+                    ElementType::Lapack(DType::Complex128) => {
+                        on_cpu::<Complex64>(a, b, &batch, options, report, &fault)
+                    }
                     ElementType::Half(half) => half_on_cpu(a, b, half, sums, &batch, options, report, &fault),
                 };
                 // Where operands or result cannot cross, what the device said is the error.

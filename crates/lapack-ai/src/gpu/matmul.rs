@@ -57,7 +57,7 @@ struct Piece {
     matrices: Range<usize>,
     rows: Range<usize>,
     cols: Range<usize>,
-    operands: Option<(Arc<Resident<DType>>, Arc<Resident<DType>>)>,
+    operands: Option<[Arc<Resident<DType>>; 2]>,
 }
 
 /// Bytes that a device has for a product. An eighth is left to the pool, whose blocks are up to that much larger than what
@@ -210,7 +210,7 @@ impl<'a, T: Scalar> Product<'a, T> {
             let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, stop)?;
             let beta = if step == 0 { 0.0 } else { 1.0 };
             triple(&a, &b, &c, tf32)?.multiply(gpu, 1.0, beta)?;
-            operands = Some((a, b));
+            operands = Some([a, b]);
         }
         if injected(FaultKind::WrongResult) {
             scale(gpu, Complex64::new(1.5, 0.0), c.view()?, c.view()?)?;
@@ -230,7 +230,7 @@ impl<'a, T: Scalar> Product<'a, T> {
         full: bool,
     ) -> Result<Option<Duration>, Fault> {
         let mut checking = None;
-        if let Some((a, b)) = &piece.operands {
+        if let Some([a, b]) = &piece.operands {
             // Waited for here, so that the check is not charged with the kernel.
             gpu.wait_for(&piece.c.block)?;
             checking = Some(triple(a, b, &piece.c, tf32)?.check(gpu, full)?);

@@ -122,9 +122,12 @@ pub(crate) fn sample(
     rounding: Rounding,
 ) -> Result<Duration, Fault> {
     let tolerance = SLACK * (a.shape()[2] + 8) as f64 * eps(c.dtype()) + rounding.of_operands();
-    compare(gpu, c.shape(), |sample| tolerance * sample.bound, |positions| {
-        check::check_samples(gpu, Complex64::new(1.0, 0.0), (a, false), (b, false), c, positions)
-    })
+    compare(
+        gpu,
+        c.shape(),
+        |sample| tolerance * sample.bound,
+        |positions| check::check_samples(gpu, Complex64::new(1.0, 0.0), (a, false), (b, false), c, positions),
+    )
 }
 
 /// As [`sample`], for the product of 16-bit matrices.

@@ -2,7 +2,8 @@
 
 use super::gemm_mixed::{HalfProduct, stored};
 use super::{
-    DeviceView, Element, Factor, GROUP, TYPES, flag, grid, int, invalid, lanes, options, read_reals, real, same_kind, writable,
+    DeviceView, Element, Factor, GROUP, TYPES, flag, grid, int, invalid, lanes, options, read_reals, real, same_kind,
+    writable,
 };
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
@@ -11,11 +12,7 @@ use lapack_ai_core::{Complex64, DType, Half};
 
 static SOURCE: Source = Source {
     name: "check",
-    parts: &[
-        TYPES,
-        include_str!("../../kernels/common/stored.cl"),
-        include_str!("../../kernels/common/check.cl"),
-    ],
+    parts: &[TYPES, include_str!("../../kernels/common/stored.cl"), include_str!("../../kernels/common/check.cl")],
 };
 
 /// Work-items of a sample's group.

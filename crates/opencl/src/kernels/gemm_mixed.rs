@@ -240,9 +240,8 @@ fn on_matrix_units<E: Packed, R: Element>(
 /// direction. `None` if there is no memory for it or it is not worth its `uses`.
 fn packed<E: Packed>(gpu: &Gpu, view: &DeviceView<'_, E>, uses: usize) -> Result<Option<Option<Block>>, Fault> {
     let each = (CHUNK / view.dtype.size()) as isize;
-    let aligned = |place: Place| {
-        [view.offset as isize, place.ld, view.batch_stride].iter().all(|elements| elements % each == 0)
-    };
+    let aligned =
+        |place: Place| [view.offset as isize, place.ld, view.batch_stride].iter().all(|elements| elements % each == 0);
     if Place::of(view).is_some_and(aligned) {
         return Ok(Some(None));
     }

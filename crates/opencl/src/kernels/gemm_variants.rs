@@ -22,7 +22,8 @@ static BATCHED: Source =
     Source { name: "gemm_batched", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")] };
 static SUM: Source =
     Source { name: "gemm_sum", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_sum.cl")] };
-pub(super) static PROBE: Source = Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
+pub(super) static PROBE: Source =
+    Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
 
 /// Largest extent of the matrices that the batched variant takes.
 const SMALL: usize = 32;

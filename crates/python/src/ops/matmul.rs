@@ -159,15 +159,11 @@ fn run_half<'py>(
     let outcome = match rounded {
         true => {
             let mut c = output.view::<u16>();
-            enter_lapack(py, flops, &arrays, move || {
-                matmul_half_into(half, &a, &b, HalfTarget::Rounded(&mut c), call)
-            })?
+            enter_lapack(py, flops, &arrays, move || matmul_half_into(half, &a, &b, HalfTarget::Rounded(&mut c), call))?
         }
         false => {
             let mut c = output.view::<f32>();
-            enter_lapack(py, flops, &arrays, move || {
-                matmul_half_into(half, &a, &b, HalfTarget::Float32(&mut c), call)
-            })?
+            enter_lapack(py, flops, &arrays, move || matmul_half_into(half, &a, &b, HalfTarget::Float32(&mut c), call))?
         }
     };
     finish(py, outcome, &[], call.timed, || {
