@@ -3,8 +3,8 @@
     cargo build --release -p lapack-ai-opencl --example gemm_bench
     python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
 
-CASES is a text that the lines of the wanted cases have in them, as `"float16` or `tf32`. Needs torch with CUDA. Times are
-those of device events around one product, the median of several; random data.
+CASES is a text that the lines of the wanted cases have in them, as `"float16` or `tf32`. Needs torch with CUDA. Times
+are those of device events around one product, the median of several; random data.
 """
 
 import json

@@ -32,7 +32,8 @@ def dtype_named(name: str) -> np.dtype[Any]:
         fix = ("safe", "pip install ml_dtypes.")
         cause = "NumPy itself has no bfloat16"
         raise raised_here("LAP-E004", "matmul", None, "bfloat16 needs ml_dtypes", cause, fix) from error
-    return np.dtype(ml_dtypes.bfloat16)
+    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return found
 
 
 def name_of(dtype: Any) -> str:

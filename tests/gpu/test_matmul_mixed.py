@@ -132,7 +132,8 @@ for left in (a, lap.to_device(a, {number})):
         _native.close_breaker({number})
         c = c if left is a else c.numpy()
         right = lap.matmul(a, a.T, dtype=dtype, gpu=False)
-        print(report.engine, "gave a wrong product" in report.reason, c.dtype == right.dtype, np.allclose(c.astype(float), right.astype(float), 1e-2, 1e-2))
+        same = np.allclose(c.astype(float), right.astype(float), 1e-2, 1e-2)
+        print(report.engine, "gave a wrong product" in report.reason, c.dtype == right.dtype, same)
         c, report = lap.matmul(left, a.T, dtype=dtype, device={number}, return_report=True)
         print(report.engine, report.verified)
 """
