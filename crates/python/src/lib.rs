@@ -7,6 +7,7 @@
 mod device;
 mod errors;
 mod gate;
+mod half;
 mod input;
 mod ops;
 mod options;

@@ -4,9 +4,12 @@
 //! device once somebody used it. A device that was lost is opened anew by the next call that the breaker lets through.
 
 pub mod array;
+mod array_product;
 mod chunks;
+pub(crate) mod half;
 pub(crate) mod matmul;
 mod transfer;
+pub(crate) mod triple;
 pub mod tuning;
 mod verify;
 
