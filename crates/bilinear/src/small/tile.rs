@@ -165,7 +165,7 @@ pub(crate) unsafe fn multiply<V: Vector, S: Tiles<V>>(call: &Call<V::Scalar>) {
     while row < m {
         let vectors = share((m - row).div_ceil(V::LANES), S::VECTORS);
         let rows = (vectors * V::LANES).min(m - row);
-        (panel.a, panel.c) = (a.wrapping_add(row), c.wrapping_add(row));
+        (panel.a, panel.b, panel.c) = (a.wrapping_add(row), b, c.wrapping_add(row));
         panel.last = rows - (vectors - 1) * V::LANES;
         // SAFETY: the caller's.
         unsafe { across::<V, S>(&mut panel, vectors, call.n) };
