@@ -249,7 +249,7 @@ kernels!(
         nested::squared::<F64x4, Pair<F64x4>, nested::Strassen2, TA, TB>,
         nested::squared::<F64x4, Pair<F64x4>, nested::Winograd2, TA, TB>
     ],
-    narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x4, [1, 2, 3], [1, 2, 3, 4],
+    narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x4, [1, 2], [1, 2, 3, 4, 5, 6],
     #[target_feature(enable = "avx2,fma")]
 );
 #[cfg(target_arch = "x86_64")]
@@ -259,15 +259,15 @@ kernels!(
         nested::squared::<F32x4, F32x8, nested::Strassen2, TA, TB>,
         nested::squared::<F32x4, F32x8, nested::Winograd2, TA, TB>
     ],
-    narrow F32x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x8, [1, 2, 3], [1, 2, 3, 4],
+    narrow F32x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x8, [1, 2], [1, 2, 3, 4, 5, 6],
     #[target_feature(enable = "avx2,fma")]
 );
 #[cfg(target_arch = "x86_64")]
 kernels!(
     avx512_f64, Isa::Avx512, f64, F64x4,
     [
-        nested::squared::<F64x4, F64x8, nested::Strassen2, TA, TB>,
-        nested::squared::<F64x4, F64x8, nested::Winograd2, TA, TB>
+        nested::squared::<F64x4, Pair<F64x4>, nested::Strassen2, TA, TB>,
+        nested::squared::<F64x4, Pair<F64x4>, nested::Winograd2, TA, TB>
     ],
     narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x8, [1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8],
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
