@@ -161,24 +161,22 @@ macro_rules! kernels {
 
             $(#[$feature])?
             unsafe fn general(call: &Call<$scalar>) {
+                let [wide, narrow] = tile::rows::<$wide, $narrow>(call);
                 // SAFETY: the caller's.
                 unsafe {
-                    match call.m <= <$narrow as crate::small::vector::Vector>::LANES {
-                        true => tile::multiply::<$narrow, Narrow>(call),
-                        false => tile::multiply::<$wide, Wide>(call),
-                    }
+                    tile::multiply::<$wide, Wide>(&wide);
+                    tile::multiply::<$narrow, Narrow>(&narrow);
                 }
             }
 
             // Apart from the other, which needs no space on the stack.
             $(#[$feature])?
             unsafe fn turned(call: &Call<$scalar>) {
+                let [wide, narrow] = tile::rows::<$wide, $narrow>(call);
                 // SAFETY: the caller's.
                 unsafe {
-                    match call.m <= <$narrow as crate::small::vector::Vector>::LANES {
-                        true => tile::multiply_turned::<$narrow, Narrow>(call),
-                        false => tile::multiply_turned::<$wide, Wide>(call),
-                    }
+                    tile::multiply_turned::<$wide, Wide>(&wide);
+                    tile::multiply_turned::<$narrow, Narrow>(&narrow);
                 }
             }
 
