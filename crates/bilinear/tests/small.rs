@@ -252,19 +252,8 @@ fn a_million_products_by_each_scheme_stay_within_one_part_in_a_trillion() {
             let a: Vec<f64> = (0..16_000).map(|_| element()).collect();
             let b: Vec<f64> = (0..16_000).map(|_| element()).collect();
             let mut c = vec![0.0; 16_000];
-            small::gemm_batched(
-                algorithm,
-                [false; 2],
-                [4; 3],
-                1.0,
-                (&a, 4),
-                (&b, 4),
-                0.0,
-                (&mut c, 4),
-                strides,
-                1,
-            )
-            .expect("a layout that fits");
+            small::gemm_batched(algorithm, [false; 2], [4; 3], 1.0, (&a, 4), (&b, 4), 0.0, (&mut c, 4), strides, 1)
+                .expect("a layout that fits");
             for ((a, b), c) in a.chunks_exact(16).zip(b.chunks_exact(16)).zip(c.chunks_exact(16)) {
                 let max = |x: &[f64]| x.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
                 let size = max(a) * max(b);

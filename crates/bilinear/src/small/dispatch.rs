@@ -307,7 +307,13 @@ macro_rules! dispatch {
             fn chosen() -> &'static AtomicPtr<Table<Self>> {
                 static LATE: Table<$scalar> = Table {
                     found: false,
-                    four: [late!($scalar, 0), late!($scalar, 1), late!($scalar, 2), late!($scalar, 3), late!($scalar, 4)],
+                    four: [
+                        late!($scalar, 0),
+                        late!($scalar, 1),
+                        late!($scalar, 2),
+                        late!($scalar, 3),
+                        late!($scalar, 4),
+                    ],
                     ..$portable::KERNELS
                 };
                 static CHOSEN: AtomicPtr<Table<$scalar>> = AtomicPtr::new(ptr::from_ref(&LATE).cast_mut());

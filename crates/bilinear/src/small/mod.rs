@@ -34,7 +34,7 @@ use tile::Call;
 /// Shapes are judged by their multiply-adds.
 pub fn takes([m, n, k]: [usize; 3]) -> bool {
     let largest: usize = match dispatch::best::<f64>().isa {
-        Isa::Avx512 => 31,
+        Isa::Avx512 => 23,
         Isa::Avx2 => 20,
         Isa::Neon | Isa::Portable => 4,
     };
