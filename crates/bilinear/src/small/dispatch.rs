@@ -3,9 +3,13 @@
 use super::blocks;
 use super::four::{self, FourCode};
 use super::isa::Isa;
+#[cfg(target_arch = "aarch64")]
+use super::neon::{F32x4, F64x2};
 use super::nested;
 use super::tile::{self, Call, tiles};
-use super::vector::{Lanes, Pair};
+use super::vector::Lanes;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::vector::Pair;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x4, F32x8, F32x16, F64x4, F64x8};
 use crate::product::Algorithm;
@@ -225,7 +229,7 @@ macro_rules! kernels {
 }
 
 kernels!(
-    portable_f64, if cfg!(target_arch = "aarch64") { Isa::Neon } else { Isa::Portable }, f64, Lanes<f64, 4>,
+    portable_f64, Isa::Portable, f64, Lanes<f64, 4>,
     [
         nested::scalars::<Lanes<f64, 4>, nested::Strassen, TA, TB>,
         nested::scalars::<Lanes<f64, 4>, nested::Winograd, TA, TB>
@@ -233,12 +237,30 @@ kernels!(
     narrow Lanes<f64, 2>, [1, 2, 3, 4], wide Lanes<f64, 2>, [1, 2], [1, 2, 3, 4]
 );
 kernels!(
-    portable_f32, if cfg!(target_arch = "aarch64") { Isa::Neon } else { Isa::Portable }, f32, Lanes<f32, 4>,
+    portable_f32, Isa::Portable, f32, Lanes<f32, 4>,
     [
         nested::scalars::<Lanes<f32, 4>, nested::Strassen, TA, TB>,
         nested::scalars::<Lanes<f32, 4>, nested::Winograd, TA, TB>
     ],
     narrow Lanes<f32, 4>, [1, 2, 3, 4], wide Lanes<f32, 4>, [1, 2], [1, 2, 3, 4]
+);
+#[cfg(target_arch = "aarch64")]
+kernels!(
+    neon_f64, Isa::Neon, f64, Lanes<f64, 4>,
+    [
+        nested::squared::<Lanes<f64, 4>, Pair<Lanes<f64, 4>>, nested::Strassen2, TA, TB>,
+        nested::squared::<Lanes<f64, 4>, Pair<Lanes<f64, 4>>, nested::Winograd2, TA, TB>
+    ],
+    narrow F64x2, [1, 2, 3, 4, 5, 6], wide F64x2, [1, 2, 3, 4], [1, 2, 3, 4, 5, 6]
+);
+#[cfg(target_arch = "aarch64")]
+kernels!(
+    neon_f32, Isa::Neon, f32, Lanes<f32, 4>,
+    [
+        nested::squared::<Lanes<f32, 4>, Pair<Lanes<f32, 4>>, nested::Strassen2, TA, TB>,
+        nested::squared::<Lanes<f32, 4>, Pair<Lanes<f32, 4>>, nested::Winograd2, TA, TB>
+    ],
+    narrow F32x4, [1, 2, 3, 4, 5, 6], wide F32x4, [1, 2, 3, 4], [1, 2, 3, 4, 5, 6]
 );
 #[cfg(target_arch = "x86_64")]
 kernels!(
@@ -291,7 +313,7 @@ macro_rules! late {
 }
 
 macro_rules! dispatch {
-    ($scalar:ty, $portable:ident, $avx2:ident, $avx512:ident) => {
+    ($scalar:ty, $portable:ident, $neon:ident, $avx2:ident, $avx512:ident) => {
         impl Dispatch for $scalar {
             fn table(isa: Isa) -> &'static Table<Self> {
                 match isa {
@@ -299,6 +321,8 @@ macro_rules! dispatch {
                     Isa::Avx512 => &$avx512::TABLE,
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => &$avx2::TABLE,
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => &$neon::TABLE,
                     _ => &$portable::TABLE,
                 }
             }
@@ -323,5 +347,5 @@ macro_rules! dispatch {
     };
 }
 
-dispatch!(f64, portable_f64, avx2_f64, avx512_f64);
-dispatch!(f32, portable_f32, avx2_f32, avx512_f32);
+dispatch!(f64, portable_f64, neon_f64, avx2_f64, avx512_f64);
+dispatch!(f32, portable_f32, neon_f32, avx2_f32, avx512_f32);

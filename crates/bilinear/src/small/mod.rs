@@ -13,6 +13,8 @@ mod blocks;
 mod dispatch;
 mod four;
 mod isa;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod nested;
 mod tile;
 mod vector;
