@@ -11,17 +11,8 @@
 //                           strides are multiples of it
 //   -DA_K -DB_K             1: the operand's stride along k is 1; 0: the one along m or n is
 //
-// In local memory a line is contiguous as it is in memory, PAD elements behind each matrix keep the items that work on
-// different matrices on different banks. Local memory: GROUP * (M * K + K * N + 2 * PAD) elements; C takes the place of A
-// and B.
-
-#define JOIN_VECTOR(a, b) JOIN(a, b)
-#if VEC == 1
-typedef REAL V;
-#else
-typedef JOIN_VECTOR(REAL, VEC) V;
-#endif
-#define PAD (16 / sizeof(REAL))
+// What brings matrices into local memory and back stands in batched_tiles.cl. Local memory:
+// GROUP * (M * K + K * N + 2 * PAD) elements; C takes the place of A and B.
 
 #define A_LINE (A_K ? K : M)
 #define A_LINES (A_K ? M : K)
@@ -32,16 +23,6 @@ typedef JOIN_VECTOR(REAL, VEC) V;
 #define C_PITCH (M * N + PAD)
 #define LOCAL_AB (GROUP * (A_PITCH + B_PITCH))
 #define LOCAL_C (GROUP * C_PITCH)
-
-static inline void fetch(__local REAL *to, __global const REAL *from, long ld, long bs, int line, int lines, int pitch, int taken, int lid) {
-    int each = line * lines / VEC;
-#pragma unroll 4
-    for (int e = lid; e < taken * each; e += ITEMS) {
-        int slot = e / each, at = e % each * VEC;
-        V x = *(__global const V *)(from + (slot * bs + at / line * ld + at % line));
-        *(__local V *)(to + (slot * pitch + at)) = x;
-    }
-}
 
 // gemm_batched
 //   a, a_off, a_ld, a_bs   op(A): buffer, long offset, stride of the direction that is not contiguous, batch stride
@@ -136,13 +117,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll 4
-        for (int e = lid; e < taken * (M * N / VEC); e += ITEMS) {
-            int slot = e / (M * N / VEC), at = e % (M * N / VEC) * VEC;
-            __global V *out = (__global V *)(c + (c_off + (first + slot) * c_bs + at / M * c_ld + at % M));
-            V x = alpha * *(__local const V *)(tile + (slot * C_PITCH + at));
-            *out = beta == 0 ? x : x + beta * *out;
-        }
+        store(c + (c_off + first * c_bs), tile, c_ld, c_bs, M, N, C_PITCH, taken, lid, alpha, beta);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 }

@@ -1,0 +1,28 @@
+//! Code from schemes: which files there are, and the kernels among them that this library runs.
+
+pub(crate) mod alphatensor;
+pub(crate) mod alphatensor_mod_2;
+pub(crate) mod rank48;
+pub(crate) mod strassen;
+pub(crate) mod winograd;
+
+use crate::catalogue::by_name;
+use crate::emit;
+use crate::program::Program;
+
+/// All files of generated code as the generator makes them: path below `crates`, text. They are committed, so that they can be
+/// read and need no build step; a test compares.
+pub fn files() -> Vec<(String, String)> {
+    let program = |name| Program::new(by_name(name).expect("a name of the catalogue"));
+    let kernels = ["strassen", "winograd", "alphatensor", "rank48", "alphatensor-mod-2"];
+    let mut files: Vec<(String, String)> = kernels
+        .into_iter()
+        .map(|name| {
+            let function = name.replace('-', "_");
+            (format!("bilinear/src/generated/{function}.rs"), emit::rust(&program(name), &function))
+        })
+        .collect();
+    let path = "opencl/kernels/matrix_multiply/alphatensor_49.cl";
+    files.push((path.to_string(), emit::opencl(&program("alphatensor"), "alphatensor_49")));
+    files
+}

@@ -1,0 +1,23 @@
+//! Bilinear schemes for the matrix product: AlphaTensor's, Strassen's and their kin, as data with an exact proof, and a
+//! generator of straight-line code from them.
+//!
+//! It knows neither LAPACK nor OpenCL; of its schemes only those for one 4 x 4 product run here ([`product`]).
+
+mod cancelling;
+pub mod catalogue;
+mod dyadic;
+pub mod emit;
+pub mod generated;
+mod linear;
+pub mod product;
+mod program;
+mod real;
+mod scheme;
+mod stability;
+pub mod table;
+
+pub use dyadic::Dyadic;
+pub use linear::{LinearProgram, Term};
+pub use program::Program;
+pub use real::Real;
+pub use scheme::{Form, Mismatch, Ring, Scheme};

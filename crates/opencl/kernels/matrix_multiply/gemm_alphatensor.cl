@@ -1,0 +1,68 @@
+// C = alpha op(A) op(B) + beta C for batches of 4 x 4 matrices of real types, by AlphaTensor's scheme with 49 products
+// (alphatensor_49.cl).
+//
+// The contract is that of gemm_batched.cl but for accuracy: an element of op(A) op(B) is right up to
+// 2461 * (eps / 2) * max|op(A)| * max|op(B)| of its triple, to first order, not relative to the sum of its own terms' moduli; and a
+// NaN or Inf of A or B can spread to all elements of its C.
+//
+//   -DITEMS       work-items and triples of a work-group
+//   -DVEC         elements of an access (batched_tiles.cl)
+//   -DA_K -DB_K   1: the operand's stride along k is 1; 0: the one along m or n is
+//
+// A work-item computes a triple: it takes its A and B from local memory, and puts its C where its A was, which no other item
+// reads. Local memory: ITEMS * 2 * PITCH elements.
+
+#define PITCH (16 + PAD)
+
+static inline void take(REAL *to, __local const REAL *from) {
+#pragma unroll
+    for (int at = 0; at < 16; at += VEC) {
+        *(V *)(to + at) = *(__local const V *)(from + at);
+    }
+}
+
+// gemm_alphatensor
+//   a, a_off, a_ld, a_bs   op(A): buffer, long offset, stride of the direction that is not contiguous, batch stride
+//   b, b_off, b_ld, b_bs   op(B), likewise
+//   c, c_off, c_ld, c_bs   C, likewise; rows are contiguous; A and B do not overlap it
+//   batch                  int
+//   alpha, beta            REAL
+// Local size (ITEMS, 1, 1); groups go along the batch, ITEMS triples at a time, with the stride of the grid.
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_alphatensor(
+    __global const REAL *a, long a_off, long a_ld, long a_bs,
+    __global const REAL *b, long b_off, long b_ld, long b_bs,
+    __global REAL *c, long c_off, long c_ld, long c_bs,
+    int batch, REAL alpha, REAL beta) {
+    __local REAL tile[2 * ITEMS * PITCH] __attribute__((aligned(16)));
+    __local REAL *a_tile = tile, *b_tile = tile + ITEMS * PITCH;
+    int lid = get_local_id(0);
+    for (long first = (long)get_group_id(0) * ITEMS; first < batch; first += (long)get_num_groups(0) * ITEMS) {
+        int taken = (int)min((long)ITEMS, batch - first);
+        fetch(a_tile, a + (a_off + first * a_bs), a_ld, a_bs, 4, 4, PITCH, taken, lid);
+        fetch(b_tile, b + (b_off + first * b_bs), b_ld, b_bs, 4, 4, PITCH, taken, lid);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lid < taken) {
+            // As they lie in memory; row by row.
+            REAL p[16] __attribute__((aligned(16))), q[16] __attribute__((aligned(16))), rows_a[16], rows_b[16], rows_c[16];
+            take(p, a_tile + lid * PITCH);
+            take(q, b_tile + lid * PITCH);
+#pragma unroll
+            for (int at = 0; at < 16; at++) {
+                rows_a[at] = p[A_K ? at : at % 4 * 4 + at / 4];
+                rows_b[at] = q[B_K ? at % 4 * 4 + at / 4 : at];
+            }
+            alphatensor_49(rows_a, rows_b, rows_c);
+#pragma unroll
+            for (int at = 0; at < 16; at++) {
+                p[at] = rows_c[at % 4 * 4 + at / 4];
+            }
+#pragma unroll
+            for (int at = 0; at < 16; at += VEC) {
+                *(__local V *)(a_tile + (lid * PITCH + at)) = *(V *)(p + at);
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        store(c + (c_off + first * c_bs), a_tile, c_ld, c_bs, 4, 4, PITCH, taken, lid, alpha, beta);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+}
