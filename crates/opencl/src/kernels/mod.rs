@@ -27,7 +27,7 @@ const GROUP: usize = 256;
 const MOST_GROUPS: [usize; 3] = [1 << 20, 65_535, 65_535];
 
 /// The element types' common part of every program.
-const TYPES: &str = include_str!("../../kernels/common/types.cl");
+pub(crate) const TYPES: &str = include_str!("../../kernels/common/types.cl");
 /// Groups of small matrices between global and local memory.
 const BATCHED_TILES: &str = include_str!("../../kernels/matrix_multiply/batched_tiles.cl");
 
@@ -136,6 +136,11 @@ impl<'a, E: Element> DeviceView<'a, E> {
         self.dtype
     }
 
+    /// The block, and in elements the place of the first one and the strides from row to row and column to column.
+    pub(crate) fn place(&self) -> (&'a Block, usize, [isize; 2]) {
+        (self.block, self.offset, [self.row_stride, self.col_stride])
+    }
+
     /// Each matrix transposed: the same memory, the strides exchanged.
     #[must_use]
     pub fn transposed(self) -> Self {
@@ -206,7 +211,7 @@ impl<'a, E: Element> DeviceView<'a, E> {
 }
 
 /// `value`, which [`DeviceView::new`] or a constant keeps below 2^31.
-fn int(value: usize) -> Arg<'static> {
+pub(crate) fn int(value: usize) -> Arg<'static> {
     Arg::I32(value as i32)
 }
 
@@ -214,12 +219,12 @@ fn flag(value: bool) -> Arg<'static> {
     Arg::I32(i32::from(value))
 }
 
-fn invalid(text: String) -> Fault {
+pub(crate) fn invalid(text: String) -> Fault {
     Fault::new(FaultKind::Invalid, text)
 }
 
 /// The compiler's options for a type, if the device has it.
-fn options(gpu: &Gpu, dtype: DType) -> Result<&'static str, Fault> {
+pub(crate) fn options(gpu: &Gpu, dtype: DType) -> Result<&'static str, Fault> {
     if dtype.is_double() && !gpu.info().float64 {
         let text = format!("{} has no double precision, which {} needs", gpu.info().name, dtype.name());
         return Err(Fault::new(FaultKind::NoFloat64, text));

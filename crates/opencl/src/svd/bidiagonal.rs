@@ -71,7 +71,8 @@ impl Sweep {
 /// `Invalid` for another shape, type or layout, or what the device refused.
 pub fn bidiagonalise(gpu: &Gpu, a: DeviceView<'_>) -> Result<Bidiagonal, Fault> {
     let ([batch, m, n], dtype) = (a.shape(), a.dtype());
-    if batch != 1 || m < n || dtype.is_complex() || (m > 1 && a.row_stride() != 1) {
+    let (block, offset, [row_stride, col_stride]) = a.place();
+    if batch != 1 || m < n || dtype.is_complex() || (m > 1 && row_stride != 1) {
         return Err(invalid(format!("a {} matrix of shape {m} x {n} to be bidiagonalised", dtype.name())));
     }
     if Sweep::of(m).is_none() {
@@ -84,7 +85,7 @@ pub fn bidiagonalise(gpu: &Gpu, a: DeviceView<'_>) -> Result<Bidiagonal, Fault> 
     let (p, z, vector, r) = (memory(m * PAIRS)?, memory(n * PAIRS)?, memory(m)?, memory(n)?);
     let most = 2 * units;
     let (w_part, z_part, c_part) = (memory(most * m)?, memory(most * EACH)?, memory(m.div_ceil(ROWS) * EACH)?);
-    let whole = [Arg::Block(a.block()), Arg::I64(a.offset() as i64), Arg::I64(a.col_stride() as i64)];
+    let whole = [Arg::Block(block), Arg::I64(offset as i64), Arg::I64(col_stride as i64)];
     let base = format!("{kind} -DPAIRS={PAIRS} -DROWS={ROWS} -DSLICES={SLICES}");
     let program = |sweep: Sweep| {
         let Sweep { items, held, at_once, .. } = sweep;
