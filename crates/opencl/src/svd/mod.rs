@@ -1,5 +1,8 @@
 //! The singular value decomposition on a device.
 
 mod bidiagonal;
+mod divide_conquer;
+mod merges;
 
 pub use bidiagonal::{Bidiagonal, bidiagonalise};
+pub use divide_conquer::{BidiagonalSvd, Plan, bidiagonal_svd, bidiagonal_svd_by};
