@@ -5,7 +5,7 @@ mod common;
 use common::gpu;
 use common::matrices::{Layout, OnDevice, Random, check};
 use lapack_ai_core::{Complex64, Real, Scalar};
-use lapack_ai_opencl::svd::{Bidiagonal, bidiagonalise};
+use lapack_ai_opencl::svd::{Bidiagonal, Side, apply_reflectors, bidiagonalise};
 use lapack_ai_opencl::{Block, FaultKind, Gpu};
 
 /// Numbers of a block, widened.
@@ -171,6 +171,71 @@ fn singular_graded_and_structured_matrices_are_reduced() {
         run("graded columns", &mut |_, _, j| noise() * 10_f64.powi(-(j as i32) / 4));
         run("zero columns", &mut |_, _, j| if j % 3 == 1 { 0.0 } else { noise() });
         run("equal columns", &mut |_, i, _| (i as f64 * 0.7).sin());
+    });
+}
+
+/// Checks Q^T Q - I and P^T P - I, and that Q B P^T = A, all from the reflectors as the device applies them.
+fn transform<S: Scalar>(gpu: &Gpu, [m, n]: [usize; 2], layout: Layout, mut value: impl FnMut(usize, usize) -> f64) {
+    let a = OnDevice::<S>::new(gpu, layout, [1, m, n], |_, i, j| value(i, j).into());
+    let Bidiagonal { d, e, tauq, taup } = bidiagonalise(gpu, a.view()).unwrap();
+    let eps = S::Real::EPSILON;
+    let whole = |side, tau: &Block, order: usize| {
+        let c = OnDevice::<S>::new(gpu, Layout::ColPadded, [1, order, order], |_, i, j| f64::from(i == j).into());
+        apply_reflectors(gpu, side, a.view(), tau, c.view()).unwrap();
+        let mut found = Dense { m: order, n: order, values: vec![0.0; order * order] };
+        c.compare(gpu, |_, i, j, x| *found.at(i, j) = x.re);
+        let columns: Vec<&[f64]> = found.values.chunks_exact(order).collect();
+        let dot = |i: usize, j: usize| columns[i].iter().zip(columns[j]).map(|(x, y)| x * y).sum::<f64>();
+        let off = (0..order * order).map(|z| (dot(z / order, z % order) - f64::from(z / order == z % order)).abs());
+        check(&format!("{side:?} of {m} x {n}: orthogonality"), off.fold(0.0, f64::max) / (order as f64 * eps));
+        found
+    };
+    let (mut q, mut p) = (whole(Side::Left, &tauq, m), whole(Side::Right, &taup, n));
+    let (d, e) = (numbers::<S>(gpu, &d, n), numbers::<S>(gpu, &e, n));
+    let mut worst: f64 = 0.0;
+    let mut norm: f64 = 0.0;
+    for i in 0..m {
+        for j in 0..n {
+            let mut sum = 0.0;
+            for k in 0..n {
+                let next = if k + 1 < n { e[k] * *p.at(j, k + 1) } else { 0.0 };
+                sum += *q.at(i, k) * (d[k] * *p.at(j, k) + next);
+            }
+            worst = worst.hypot(sum - a.at(0, i, j).re);
+            norm = norm.hypot(a.at(0, i, j).re);
+        }
+    }
+    check(&format!("{m} x {n}: A - Q B P^T"), worst / (m as f64 * eps * norm));
+}
+
+#[test]
+fn the_reflectors_make_orthogonal_matrices_that_restore_the_matrix() {
+    let Some(gpu) = gpu() else { return };
+    real_types(&gpu, |gpu, double| {
+        for shape in [[1, 1], [3, 2], [33, 33], [70, 65], [150, 40]] {
+            let mut random = Random::new(13);
+            match double {
+                true => transform::<f64>(gpu, shape, Layout::ColPadded, |_, _| random.uniform()),
+                false => transform::<f32>(gpu, shape, Layout::ColMajor, |_, _| random.uniform()),
+            }
+        }
+        // Reflectors that are identities.
+        match double {
+            true => transform::<f64>(
+                gpu,
+                [50, 40],
+                Layout::ColMajor,
+                |i, j| if j % 3 == 1 { 0.0 } else { f64::from(i == j) },
+            ),
+            false => {
+                transform::<f32>(
+                    gpu,
+                    [50, 40],
+                    Layout::ColMajor,
+                    |i, j| if j % 3 == 1 { 0.0 } else { f64::from(i == j) },
+                )
+            }
+        }
     });
 }
 

@@ -3,6 +3,8 @@
 mod bidiagonal;
 mod divide_conquer;
 mod merges;
+mod reflectors;
 
 pub use bidiagonal::{Bidiagonal, bidiagonalise};
 pub use divide_conquer::{BidiagonalSvd, Plan, bidiagonal_svd, bidiagonal_svd_by};
+pub use reflectors::{Side, apply_reflectors};
