@@ -3,20 +3,10 @@
 mod common;
 
 use common::gpu;
-use common::matrices::{Layout, OnDevice, Random, check};
+use common::matrices::{Layout, OnDevice, Random, check, numbers};
 use lapack_ai_core::{Complex64, Real, Scalar};
 use lapack_ai_opencl::svd::{Bidiagonal, Side, apply_reflectors, bidiagonalise};
 use lapack_ai_opencl::{Block, FaultKind, Gpu};
-
-/// Numbers of a block, widened.
-fn numbers<S: Scalar>(gpu: &Gpu, block: &Block, count: usize) -> Vec<f64> {
-    let mut bytes = vec![0; count * size_of::<S>()];
-    gpu.read(block, 0, &mut bytes).unwrap();
-    match size_of::<S>() {
-        4 => bytes.chunks_exact(4).map(|b| f64::from(f32::from_ne_bytes(b.try_into().unwrap()))).collect(),
-        _ => bytes.chunks_exact(8).map(|b| f64::from_ne_bytes(b.try_into().unwrap())).collect(),
-    }
-}
 
 /// Column-major, m x n.
 struct Dense {

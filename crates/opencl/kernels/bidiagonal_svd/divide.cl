@@ -1,5 +1,8 @@
 // The beginning and the end of the bidiagonal SVD by divide and conquer: scaling, the blocks' surroundings, sorted results.
 
+// The exponent of B = 0: below that of all numbers, so that what deflation adds to the values is scaled back to zero.
+#define OF_ZERO (-4096)
+
 // scale_bidiagonal: b = 2^-exponent B with largest element in [1, 2), which rounds nothing but what underflows
 //   d, e          diagonal, n, and superdiagonal, n - 1
 //   n             int, at least 1
@@ -28,7 +31,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void scale_bidiagona
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    int finite = isfinite(most[0]), power = finite && most[0] > 0 ? ilogb(most[0]) : 0;
+    int finite = isfinite(most[0]), power = finite && most[0] > 0 ? ilogb(most[0]) : OF_ZERO;
     for (int i = lid; i < n; i += GROUP) {
         b_d[i] = finite ? ldexp(d[i], -power) : 0;
         b_e[i] = finite && i < n - 1 ? ldexp(e[i], -power) : 0;
