@@ -76,7 +76,8 @@ impl Plan {
 ///
 /// The error is that of LAPACK's xBDSDC: |B - U diag(sigma) V^T| and the distance of U and V from orthogonal ones are small
 /// multiples of n eps (|B|). A singular value has an error of that size beside the largest one, not beside itself. The same
-/// input gives the same bits on the same device.
+/// input gives the same bits on the same device. With vectors the memory of six n x n matrices is needed, two of which are
+/// the result.
 ///
 /// # Errors
 /// `NotFinite` if the matrix has NaN or Inf; `Invalid` for a complex type, blocks that are too small, or n above 2^20;
@@ -126,8 +127,8 @@ pub fn bidiagonal_svd_by(
     work.result()
 }
 
-/// The nodes of one level: a quarter each of (first, nl, nr, sqre), or of a leaf (first, size, sqre, 0).
-type Node = [usize; 4];
+/// A node (first, nl, nr, sqre) or a leaf (first, size, sqre, 0), as `merge_types.cl` has them.
+pub(super) type Node = [usize; 4];
 
 /// The merges level by level from the root down, and the leaves; each level's nodes are in the order of their rows.
 fn tree(n: usize, leaf: usize) -> (Vec<Vec<Node>>, Vec<Node>) {

@@ -1,7 +1,7 @@
 //! One level of merges of the bidiagonal SVD by divide and conquer (`kernels/bidiagonal_svd/merge.cl`, `secular.cl`,
 //! `merge_multiply.cl`).
 
-use super::divide_conquer::{Full, Work, program};
+use super::divide_conquer::{Full, Node, Work, program};
 use crate::fault::Fault;
 use crate::gpu::Arg;
 use crate::kernels::gemm::gemm;
@@ -82,8 +82,8 @@ impl<'a> Merges<'a> {
         })
     }
 
-    /// Merges the children of a level's nodes (first, nl, nr, sqre), which are `nodes` from `first_node` on.
-    pub(super) fn level(&self, level: &[[usize; 4]], nodes: &Block, first_node: usize) -> Result<(), Fault> {
+    /// Merges the children of a level's nodes, which are `nodes` from `first_node` on.
+    pub(super) fn level(&self, level: &[Node], nodes: &Block, first_node: usize) -> Result<(), Fault> {
         let merges = level.len();
         let size = level.iter().map(|&[_, nl, nr, _]| nl + 1 + nr).max().expect("a level has a node");
         // One column more than rows, where there is a null column.
@@ -184,7 +184,7 @@ impl<'a> Merges<'a> {
     }
 
     /// U and V of the level: the undeflated problem's vectors, and their product with the packed columns.
-    fn vectors(&self, level: &Level<'_>, nodes: &[[usize; 4]], full: &Full) -> Result<(), Fault> {
+    fn vectors(&self, level: &Level<'_>, nodes: &[Node], full: &Full) -> Result<(), Fault> {
         let work = self.work;
         let [q, w] = [&full.q, &full.w].map(Arg::Block);
         let args: Vec<Arg<'_>> = self.inputs(level).into_iter().chain([q, w, work.ld()]).collect();
@@ -205,7 +205,7 @@ impl<'a> Merges<'a> {
 
     /// The products of large merges, each half of U and V by the general kernels with the columns that reach it. Waits for the
     /// counts.
-    fn products(&self, nodes: &[[usize; 4]], full: &Full) -> Result<(), Fault> {
+    fn products(&self, nodes: &[Node], full: &Full) -> Result<(), Fault> {
         let (work, n) = (self.work, self.work.n);
         let mut bytes = vec![0; 16 * nodes.len()];
         work.gpu.read(&self.counts, 0, &mut bytes)?;
