@@ -150,6 +150,11 @@ impl<'a, E: Element> DeviceView<'a, E> {
         Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
+    /// The diagonals of square matrices, as columns.
+    pub(crate) fn diagonal(self) -> Self {
+        Self { cols: 1, row_stride: self.row_stride + self.col_stride, ..self }
+    }
+
     /// The `rows` x `cols` elements from (`row`, `col`) on of each matrix.
     ///
     /// # Errors
