@@ -3,19 +3,10 @@
 mod common;
 
 use common::gpu;
-use common::matrices::{Layout, OnDevice, Random, check};
+use common::matrices::{Layout, OnDevice, Random, check, numbers};
 use lapack_ai_core::{Real, Scalar};
 use lapack_ai_opencl::svd::{Svd, Vectors, svd};
-use lapack_ai_opencl::{Block, FaultKind, Gpu};
-
-fn numbers<S: Scalar>(gpu: &Gpu, block: &Block, count: usize) -> Vec<f64> {
-    let mut bytes = vec![0; count * size_of::<S>()];
-    gpu.read(block, 0, &mut bytes).unwrap();
-    match size_of::<S>() {
-        4 => bytes.chunks_exact(4).map(|b| f64::from(f32::from_ne_bytes(b.try_into().unwrap()))).collect(),
-        _ => bytes.chunks_exact(8).map(|b| f64::from_ne_bytes(b.try_into().unwrap())).collect(),
-    }
-}
+use lapack_ai_opencl::{FaultKind, Gpu};
 
 /// Largest |x^T y - (x = y)| of columns of `length` elements.
 fn orthogonality(vectors: &[f64], length: usize) -> f64 {
