@@ -1,0 +1,154 @@
+//! `xGEMM`'s arguments: checked in its order, with its numbers, and computed.
+
+use crate::{Integer, algorithm_by_letter, xerbla};
+use lapack_ai::GemmAlgorithm;
+use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Product, Way};
+
+/// The arguments of a call, read from where they lay.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Call<T, I = Integer> {
+    /// TRANSA and TRANSB.
+    pub letters: [u8; 2],
+    /// M, N and K.
+    pub sizes: [I; 3],
+    /// ALPHA and BETA.
+    pub factors: [T; 2],
+    pub a: *const T,
+    pub b: *const T,
+    pub c: *mut T,
+    /// LDA, LDB and LDC.
+    pub lds: [I; 3],
+}
+
+/// Whether a letter says "transposed"; `None` for letters that it cannot be.
+#[inline(always)]
+fn transposed(letter: u8) -> Option<bool> {
+    match letter | 0x20 {
+        b'n' => Some(false),
+        b't' | b'c' => Some(true),
+        _ => None,
+    }
+}
+
+impl<T: GemmScalar> Call<T> {
+    /// Checks the arguments and computes. `asked` is the algorithm, `None` for the fastest. Returns who computed; `None` if
+    /// nobody had to, or could.
+    ///
+    /// # Safety
+    /// The memory is as `xGEMM` demands it.
+    #[inline(always)]
+    pub unsafe fn run(&self, routine: &str, asked: Option<GemmAlgorithm>) -> Option<Way> {
+        match self.checked() {
+            // SAFETY: the caller's promise.
+            Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },
+            Err(argument) => self.refuse(routine, argument),
+        }
+    }
+
+    /// As [`Call::run`], for a routine whose first argument is the letter of an algorithm: the others have a number more.
+    ///
+    /// # Safety
+    /// As [`Call::run`].
+    #[inline(always)]
+    pub unsafe fn run_by_letter(&self, routine: &str, letter: u8) -> Option<Way> {
+        let Some(asked) = algorithm_by_letter(letter) else { return self.refuse(routine, 1) };
+        match self.checked() {
+            // SAFETY: the caller's promise.
+            Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },
+            Err(argument) => self.refuse(routine, argument + 1),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, routine: &str, argument: Integer) -> Option<Way> {
+        xerbla(routine, argument);
+        None
+    }
+}
+
+impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
+    /// The product, or the number of the first illegal argument.
+    ///
+    /// # Errors
+    /// The number in `xGEMM`'s list.
+    #[inline(always)]
+    pub fn checked(&self) -> Result<Product<T>, Integer> {
+        let ([m, n, k], [lda, ldb, ldc]) = (self.sizes.map(I::into), self.lds.map(I::into));
+        let flip_a = transposed(self.letters[0]).ok_or(1)?;
+        let flip_b = transposed(self.letters[1]).ok_or(2)?;
+        for (size, number) in [(m, 3), (n, 4), (k, 5)] {
+            if size < 0 {
+                return Err(number);
+            }
+        }
+        let rows = [if flip_a { k } else { m }, if flip_b { n } else { k }, m];
+        for ((ld, rows), number) in [lda, ldb, ldc].into_iter().zip(rows).zip([8, 10, 13]) {
+            if ld < rows.max(1) {
+                return Err(number);
+            }
+        }
+        let [m, n, k, lda, ldb, ldc] = [m, n, k, lda, ldb, ldc].map(|size| size as usize);
+        let ([alpha, beta], Self { a, b, c, .. }) = (self.factors, *self);
+        Ok(Product { transpose: [flip_a, flip_b], m, n, k, alpha, a, lda, b, ldb, beta, c, ldc })
+    }
+}
+
+/// Computes a product whose arguments are legal. Returns who did, `None` if there was nothing to do.
+///
+/// # Errors
+/// If the algorithm does not take the size.
+///
+/// # Safety
+/// The memory is as `xGEMM` demands it.
+#[inline(always)]
+pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
+    if (product.m, product.n, product.k) == (4, 4, 4) {
+        // SAFETY: the caller's promise; leading dimensions are at least the rows.
+        unsafe { product.kernel(asked.unwrap_or(GemmAlgorithm::Classical)) };
+        return Ok(Some(Way::Kernel));
+    }
+    // SAFETY: likewise.
+    unsafe { other_size(product, asked) }
+}
+
+#[inline(never)]
+unsafe fn other_size<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
+    let &Product { m, n, k, alpha, .. } = product;
+    let zero = <T as lapack_ai::Scalar>::ZERO;
+    let choice = ways::choose(asked, None, m, n, k).map_err(|_| ())?;
+    if m == 0 || n == 0 {
+        return Ok(None);
+    }
+    if alpha == zero || k == 0 {
+        // SAFETY: the caller's promise.
+        unsafe { scale(product) };
+        return Ok(None);
+    }
+    // SAFETY: likewise; no extent is zero.
+    Ok(Some(unsafe {
+        match choice.way {
+            Way::Library => product.by_provider(),
+            Way::Kernel | Way::Blocks => {
+                product.blocks(choice.algorithm);
+                Way::Blocks
+            }
+        }
+    }))
+}
+
+/// `C := beta C`; with `beta = 0` without reading it.
+unsafe fn scale<T: GemmScalar>(product: &Product<T>) {
+    let (zero, one) = (<T as lapack_ai::Scalar>::ZERO, <T as lapack_ai::Scalar>::ONE);
+    let beta = product.beta;
+    if beta == one {
+        return;
+    }
+    for j in 0..product.n {
+        // SAFETY: column j of C.
+        let column = unsafe { std::slice::from_raw_parts_mut(product.c.add(j * product.ldc), product.m) };
+        for element in column {
+            *element = if beta == zero { zero } else { beta * *element };
+        }
+    }
+}
