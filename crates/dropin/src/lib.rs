@@ -1,1 +1,84 @@
-//! placeholder
+//! The names of BLAS and LAPACK themselves, for existing programs: loaded before their own (`LD_PRELOAD`), or linked before it.
+//!
+//! `DGEMM`, `SGEMM`, `cblas_dgemm` and `cblas_sgemm` take 4 x 4 products themselves and leave others to the LAPACK in use.
+//! `DGESVD`, `DGESDD` and `DGESV` are that LAPACK's: their outputs (factors, pivots, workspaces) are defined to the last element,
+//! and nothing here gives the same ones faster. All calls are counted where `LAPACK_DROPIN_REPORT=1` asks for it.
+//!
+//! What this library calls can call these names again, if it was in the process before: such calls go on to it at once
+//! (`guard.rs`). Integers are 32 bits wide, names are those of gfortran; others (`dgemm_64_`, `scipy_dgemm_`) are not offered.
+
+mod cblas;
+mod forward;
+mod guard;
+mod report;
+
+use lapack_ai::GemmScalar;
+use lapack_ai::ops::gemm_alpha::ways::Way;
+use lapack_ai_fortran::{Integer, export_gemm_alpha, gemm};
+use report::{Engine, Routine};
+
+export_gemm_alpha!(f64, "DGEMM_ALPHA", "DGEMM_ALPHAX", dgemm_alpha_ dgemm_alpha dgemm_alpha__, dgemm_alphax_ dgemm_alphax dgemm_alphax__);
+export_gemm_alpha!(f32, "SGEMM_ALPHA", "SGEMM_ALPHAX", sgemm_alpha_ sgemm_alpha sgemm_alpha__, sgemm_alphax_ sgemm_alphax sgemm_alphax__);
+
+/// A product on whatever is the way from here.
+///
+/// # Safety
+/// The memory is as `xGEMM` demands it.
+#[inline(always)]
+unsafe fn multiply<T: GemmScalar>(routine: Routine, product: &gemm::Product<T>) {
+    let Some(guard) = guard::enter() else {
+        // SAFETY: the caller's promise.
+        unsafe { gemm::compute_by_provider(product) };
+        return;
+    };
+    // SAFETY: the caller's promise; no algorithm was asked for, so any size is taken.
+    let way = unsafe { gemm::compute(product, None) };
+    drop(guard);
+    if report::is_asked_for() {
+        let engine = match way {
+            Ok(Some(Way::Kernel)) => Engine::Kernel,
+            Ok(Some(Way::Blocks)) => Engine::Blocks,
+            Ok(Some(Way::Library)) => Engine::Library,
+            Ok(None) | Err(()) => Engine::Nobody,
+        };
+        report::count(routine, engine);
+    }
+}
+
+macro_rules! export_gemm {
+    ($name:ident, $scalar:ty, $routine:literal, $counted:expr) => {
+        /// `C := alpha op(A) op(B) + beta C`.
+        ///
+        /// # Safety
+        /// As `xGEMM` of the BLAS.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $name(
+            transa: *const u8,
+            transb: *const u8,
+            m: *const Integer,
+            n: *const Integer,
+            k: *const Integer,
+            alpha: *const $scalar,
+            a: *const $scalar,
+            lda: *const Integer,
+            b: *const $scalar,
+            ldb: *const Integer,
+            beta: *const $scalar,
+            c: *mut $scalar,
+            ldc: *const Integer,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (letters, lds) = ([*transa, *transb], [*lda, *ldb, *ldc]);
+                let call = gemm::Call { letters, sizes: [*m, *n, *k], factors: [*alpha, *beta], a, b, c, lds };
+                match call.checked() {
+                    Ok(product) => multiply($counted, &product),
+                    Err(argument) => lapack_ai_fortran::xerbla($routine, argument),
+                }
+            }
+        }
+    };
+}
+
+export_gemm!(dgemm_, f64, "DGEMM ", Routine::Dgemm);
+export_gemm!(sgemm_, f32, "SGEMM ", Routine::Sgemm);

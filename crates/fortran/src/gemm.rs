@@ -2,7 +2,8 @@
 
 use crate::{Integer, algorithm_by_letter, xerbla};
 use lapack_ai::GemmAlgorithm;
-use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Product, Way};
+pub use lapack_ai::ops::gemm_alpha::ways::Product;
+use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Way};
 
 /// The arguments of a call, read from where they lay.
 #[derive(Clone, Copy, Debug)]
@@ -77,18 +78,20 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
         let ([m, n, k], [lda, ldb, ldc]) = (self.sizes.map(I::into), self.lds.map(I::into));
         let flip_a = transposed(self.letters[0]).ok_or(1)?;
         let flip_b = transposed(self.letters[1]).ok_or(2)?;
-        for (size, number) in [(m, 3), (n, 4), (k, 5)] {
-            if size < 0 {
-                return Err(number);
-            }
+        if (m | n | k) < 0 {
+            return Err(if m < 0 { 3 } else { 4 + Integer::from(n >= 0) });
         }
         let rows = [if flip_a { k } else { m }, if flip_b { n } else { k }, m];
-        for ((ld, rows), number) in [lda, ldb, ldc].into_iter().zip(rows).zip([8, 10, 13]) {
-            if ld < rows.max(1) {
-                return Err(number);
-            }
+        if lda < rows[0].max(1) {
+            return Err(8);
         }
-        let [m, n, k, lda, ldb, ldc] = [m, n, k, lda, ldb, ldc].map(|size| size as usize);
+        if ldb < rows[1].max(1) {
+            return Err(10);
+        }
+        if ldc < rows[2].max(1) {
+            return Err(13);
+        }
+        let [m, n, k, lda, ldb, ldc] = [m, n, k, lda, ldb, ldc].map(|size: i64| size as usize);
         let ([alpha, beta], Self { a, b, c, .. }) = (self.factors, *self);
         Ok(Product { transpose: [flip_a, flip_b], m, n, k, alpha, a, lda, b, ldb, beta, c, ldc })
     }
@@ -112,17 +115,39 @@ pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlg
     unsafe { other_size(product, asked) }
 }
 
-#[inline(never)]
-unsafe fn other_size<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
-    let &Product { m, n, k, alpha, .. } = product;
-    let zero = <T as lapack_ai::Scalar>::ZERO;
-    let choice = ways::choose(asked, None, m, n, k).map_err(|_| ())?;
-    if m == 0 || n == 0 {
-        return Ok(None);
+/// As [`compute`], by the LAPACK in use whatever the size.
+///
+/// # Safety
+/// As [`compute`].
+#[cold]
+pub unsafe fn compute_by_provider<T: GemmScalar>(product: &Product<T>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if has_terms(product) {
+            product.by_provider();
+        }
     }
-    if alpha == zero || k == 0 {
+}
+
+/// Whether there is a product to compute; else C is scaled here.
+#[inline(always)]
+unsafe fn has_terms<T: GemmScalar>(product: &Product<T>) -> bool {
+    if product.m == 0 || product.n == 0 {
+        return false;
+    }
+    let some = product.alpha != <T as lapack_ai::Scalar>::ZERO && product.k > 0;
+    if !some {
         // SAFETY: the caller's promise.
         unsafe { scale(product) };
+    }
+    some
+}
+
+#[inline(never)]
+unsafe fn other_size<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
+    let choice = ways::choose(asked, None, product.m, product.n, product.k).map_err(|_| ())?;
+    // SAFETY: the caller's promise.
+    if !unsafe { has_terms(product) } {
         return Ok(None);
     }
     // SAFETY: likewise; no extent is zero.
