@@ -3,9 +3,9 @@
     cargo build --release -p lapack-ai-opencl --example gemm_bench
     python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
 
-CASES takes the cases whose line has this text. Needs torch with CUDA. Times are those of device events around one product,
-the median of several; random data. ``empty_seconds`` and ``cublas_empty_seconds`` are the times of a kernel that does almost
-nothing, measured alike: the smallest products consist of little else.
+CASES takes the cases whose line has this text, as `"float16` or `tf32`. Needs torch with CUDA. Times are those of device
+events around one product, the median of several; random data. ``empty_seconds`` and ``cublas_empty_seconds`` are the times of a
+kernel that does almost nothing, measured alike: the smallest products consist of little else.
 """
 
 import json
@@ -33,13 +33,16 @@ def median_seconds(work, repeats: int) -> float:
 
 def peer_seconds(case: dict) -> float:
     """The time of cuBLAS for a case."""
-    dtype = getattr(torch, case["dtype"])
+    in_tf32 = case["dtype"] == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = in_tf32
+    dtype = torch.float32 if in_tf32 else getattr(torch, case["dtype"])
     batch, m, n, k = (case[key] for key in ("batch", "m", "n", "k"))
 
     def matrix(rows: int, cols: int, transposed: bool) -> torch.Tensor:
         shape = (batch, cols, rows) if transposed else (batch, rows, cols)
-        made = torch.rand(shape, dtype=dtype, device="cuda")
+        made = torch.rand(shape, dtype=dtype if dtype.itemsize > 2 else torch.float32, device="cuda")
         made -= 0.5
+        made = made.to(dtype)
         made = made.transpose(1, 2) if transposed else made
         return made if batch > 1 else made[0]
 
@@ -61,7 +64,6 @@ def copy_rate() -> float:
 
 
 def main() -> None:
-    torch.backends.cuda.matmul.allow_tf32 = False
     command = [sys.argv[1], "", *sys.argv[3:4]]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     single = torch.zeros(1, device="cuda")

@@ -24,7 +24,17 @@ from ._composed.principal import PCAResult, pca
 from ._composed.products import matrix_power, multi_dot
 from ._composed.randomized import randomized_svd
 from ._composed.subspaces import matrix_rank, null_space, orth, pinv, polar
-from ._device import DeviceStatus, DispatchExplanation, calibrate, device, devices, explain_dispatch
+from ._device import (
+    DeviceStatus,
+    DispatchExplanation,
+    TunedClass,
+    TuningResult,
+    calibrate,
+    device,
+    devices,
+    explain_dispatch,
+    tune,
+)
 from ._doctor import Diagnosis, doctor
 from ._errors import (
     ConfigError,
@@ -97,6 +107,7 @@ if TYPE_CHECKING:
         IllConditionedWarning,
         InPiecesWarning,
         LapackWarning,
+        TuningIgnoredWarning,
     )
 
 __version__ = "0.1.0"
@@ -134,6 +145,9 @@ __all__ = [
     "SingularMatrixError",
     "SizeError",
     "SlogdetResult",
+    "TunedClass",
+    "TuningIgnoredWarning",
+    "TuningResult",
     "calibrate",
     "cho_factor",
     "cho_solve",
@@ -186,13 +200,21 @@ __all__ = [
     "svdvals",
     "to_device",
     "trim",
+    "tune",
     "vector_norm",
     "warning_counts",
 ]
 
 
 _WARNINGS = frozenset(
-    {"LapackWarning", "IllConditionedWarning", "GpuNotUsedWarning", "DriverFallbackWarning", "InPiecesWarning"}
+    {
+        "LapackWarning",
+        "IllConditionedWarning",
+        "GpuNotUsedWarning",
+        "DriverFallbackWarning",
+        "InPiecesWarning",
+        "TuningIgnoredWarning",
+    }
 )
 
 

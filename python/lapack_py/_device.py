@@ -25,7 +25,8 @@ class DeviceStatus:
 
     ``chosen`` is the one that ``gpu="auto"`` uses; ``breaker`` is "closed", "half-open" or "open, next try in N s";
     ``pool`` (bytes in use, idle, high_water, limit, ...), ``staging`` and ``programs`` (built, loaded from the cache,
-    rejected) are None until the device is used. Sizes are in bytes.
+    rejected) are None until the device is used. ``tuning`` says where the configurations of its matrix products come
+    from (`tune`). Sizes are in bytes.
     """
 
     number: int
@@ -42,6 +43,7 @@ class DeviceStatus:
     breaker: str
     last_failure: str | None
     staging: int | None
+    tuning: str
     pool: dict[str, Any] | None
     programs: tuple[int, int, int] | None
 
@@ -254,3 +256,77 @@ def calibrate(
     """
     tell = _bar if progress is True else (progress or None)
     return _native.calibrate(list(ops), [np.dtype(dtype).name for dtype in dtypes], seconds, tell)
+
+
+@dataclass(frozen=True)
+class TunedClass:
+    """A class of products: the speed before and after, and the configuration, None where the rules are best."""
+
+    product: str
+    kernel: str
+    gflops_before: float
+    gflops: float
+    gain: float
+    configuration: str | None
+
+
+@dataclass(frozen=True, repr=False)
+class TuningResult:
+    """What `tune` found; prints as a table.
+
+    ``ended`` is "done", "time" (another call goes on from there), "interrupted" or "failed"; ``file`` is where it is
+    kept; ``recalibrate`` says that ``gpu="auto"`` still expects the former times, which `calibrate` renews.
+    """
+
+    device: str
+    classes: list[TunedClass]
+    ended: str
+    file: str | None
+    recalibrate: bool
+    _text: str
+
+    def __str__(self) -> str:
+        return self._text
+
+    __repr__ = __str__
+
+
+def tune(
+    device: str | int = "gpu",
+    *,
+    seconds: float = 60.0,
+    dtypes: Iterable[str] = _DTYPES,
+    progress: bool | Callable[[float, str], None] = False,
+    reset: bool = False,
+) -> TuningResult | None:
+    """Finds the fastest configurations of a device's matrix product; kept on disk for later processes.
+
+    Without it a table that was measured on a device of the same name or family is used, else rules. Every candidate's
+    result is checked before it counts, and it replaces what is in use only where it is faster by more than noise.
+    Ctrl-C ends it early; what was found until then is kept.
+
+    Parameters
+    ----------
+    device : str or int
+        "gpu" is the device in use; else a part of a device's name or of its platform's, or its number in `devices()`.
+    seconds : float
+        Time for all of it.
+    dtypes : iterable of str
+        Element types.
+    progress : bool or callable
+        True shows a bar on standard error; a function is called with the fraction done and what is measured.
+    reset : bool
+        Forget what was tuned on this machine instead, and return None.
+
+    Returns
+    -------
+    TuningResult or None
+    """
+    if reset:
+        _native.reset_tuning(device)
+        return None
+    tell = _bar if progress is True else (progress or None)
+    names = [np.dtype(dtype).name for dtype in dtypes]
+    text, name, classes, ended, file, recalibrate = _native.tune(device, names, seconds, tell)
+    found = [TunedClass(*fields) for fields in classes]
+    return TuningResult(name, found, ended, None if file is None else str(file), recalibrate, text)

@@ -45,6 +45,7 @@ __all__ = [
     "observe",
     "qr",
     "rcond",
+    "reset_tuning",
     "schur",
     "set_current_device",
     "set_device_memory_limit",
@@ -59,6 +60,7 @@ __all__ = [
     "svdvals",
     "to_device",
     "trim",
+    "tune",
 ]
 
 _Array: TypeAlias = NDArray[Any]
@@ -1204,6 +1206,8 @@ def matmul(
     /,
     out: NDArray[Any] | None = None,
     *,
+    dtype: Any = None,
+    precision: Literal["float32", "tf32"] | None = None,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
@@ -1215,6 +1219,8 @@ def matmul(
     /,
     out: NDArray[Any] | None = None,
     *,
+    dtype: Any = None,
+    precision: Literal["float32", "tf32"] | None = None,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
@@ -1226,6 +1232,8 @@ def matmul(
     /,
     out: NDArray[Any] | None = None,
     *,
+    dtype: Any = None,
+    precision: Literal["float32", "tf32"] | None = None,
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
@@ -1253,3 +1261,7 @@ def explain_dispatch(
 def calibrate(
     ops: Sequence[str], dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
 ) -> int: ...
+def tune(
+    device: str | int, dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
+) -> tuple[str, str, list[tuple[str, str, float, float, float, str | None]], str, PathLike[str] | None, bool]: ...
+def reset_tuning(device: str | int) -> bool: ...

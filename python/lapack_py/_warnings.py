@@ -46,11 +46,16 @@ class InPiecesWarning(LapackWarning):
     """LAP-W004: the operands did not fit the device at once and went in pieces."""
 
 
+class TuningIgnoredWarning(LapackWarning):
+    """LAP-W005: the file of what was tuned for a device cannot be used."""
+
+
 _CLASSES: dict[str, type[LapackWarning]] = {
     "LAP-W001": IllConditionedWarning,
     "LAP-W002": GpuNotUsedWarning,
     "LAP-W003": DriverFallbackWarning,
     "LAP-W004": InPiecesWarning,
+    "LAP-W005": TuningIgnoredWarning,
 }
 
 

@@ -261,7 +261,7 @@ REFUSED: dict[str, tuple[Any, type, str]] = {
 }
 
 
-# NumPy multiplies these in their own arithmetic, and so do we; they are refused by all other operations.
+# NumPy multiplies these, and so do we; they are refused by all other operations.
 MULTIPLIED = {"objects", "float16", "long double", "complex long double"}
 NO_FACTOR = [name for name in REFUSED if name not in MULTIPLIED]
 

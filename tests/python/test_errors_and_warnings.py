@@ -452,6 +452,7 @@ print("closed")
         ("LAPACK_GPU_ENABLED", "perhaps", "true or false"),
         ("LAPACK_BATCH_SIZE_LIMIT", "0", "a whole number from 1"),
         ("LAPACK_GPU_VERIFY", "never", "sample, full or off"),
+        ("LAPACK_GPU_PRECISION", "tf16", "float32 or tf32"),
         ("LAPACK_GPU_TIMEOUT_SECONDS", "0", "seconds from 1 to 86400"),
         ("LAPACK_DASHBOARD_PORT", "70000", "a port from 1 to 65535"),
         ("LAPACK_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),

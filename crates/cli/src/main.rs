@@ -1,6 +1,7 @@
 //! `lapack-ai`: the library from the command line.
 
 mod bench;
+mod tune;
 
 use clap::{Parser, Subcommand};
 use lapack_ai::doctor::doctor;
@@ -32,6 +33,11 @@ enum Command {
     /// Every result is checked before its figures count. Exit status: 0; 1 if a case is slower than the baseline allows;
     /// 2 if nothing could be measured or compared.
     Bench(bench::Arguments),
+    /// Find the fastest configurations of the matrix product on a GPU, and keep them for later processes.
+    ///
+    /// Every candidate's result is checked before it counts. Ctrl-C ends it early; what was found is kept, and another run
+    /// goes on from there. Exit status: 0; 1 if the device failed on the way; 2 if nothing could be measured; 130 after Ctrl-C.
+    Tune(tune::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
             if diagnosis.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Try { n } => match try_out(n as usize) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

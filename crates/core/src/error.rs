@@ -57,6 +57,8 @@ pub enum Code {
     DriverFallback,
     /// `LAP-W004`: the operands did not fit the device at once and went in pieces.
     InPieces,
+    /// `LAP-W005`: the file of what was tuned for a device cannot be used.
+    TuningIgnored,
 }
 
 /// How bad a condition is.
@@ -70,7 +72,7 @@ pub enum Severity {
 
 impl Code {
     /// Every code, in numeric order.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 24] = [
         Code::NonFinite,
         Code::ShapeMismatch,
         Code::NotSquare,
@@ -94,6 +96,7 @@ impl Code {
         Code::GpuNotUsed,
         Code::DriverFallback,
         Code::InPieces,
+        Code::TuningIgnored,
     ];
 
     /// The text form, `LAP-E010`.
@@ -122,6 +125,7 @@ impl Code {
             Code::GpuNotUsed => "LAP-W002",
             Code::DriverFallback => "LAP-W003",
             Code::InPieces => "LAP-W004",
+            Code::TuningIgnored => "LAP-W005",
         }
     }
 

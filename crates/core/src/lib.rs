@@ -4,13 +4,15 @@
 //! dimensions; an [`Error`] is a value with fields that becomes text only when it is shown.
 
 mod error;
+mod half;
 mod matrix;
 mod render;
 mod scalar;
 mod view;
 
 pub use error::{Applicability, Argument, Code, Detail, Error, Fix, Location, NonFinite, Result, Severity};
+pub use half::{ElementType, Half};
 pub use matrix::Matrix;
 pub use num_complex::{Complex32, Complex64};
-pub use scalar::{DType, Real, Scalar};
+pub use scalar::{DType, Real, Scalar, Stored};
 pub use view::{BatchView, BatchViewMut, Layout, MatrixView, MatrixViewMut};

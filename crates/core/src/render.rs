@@ -119,6 +119,7 @@ fn usual_cause(code: Code) -> &'static str {
         Code::GpuNotUsed => "no usable GPU was found",
         Code::DriverFallback => "the first LAPACK driver did not converge; the second did",
         Code::InPieces => "the operands need more memory than the device may give them",
+        Code::TuningIgnored => "the file is damaged, or was written by another version",
     }
 }
 
@@ -171,6 +172,10 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
             (Safe, "nothing, the result is complete; it took more transfers than it could."),
             (Maybe, "free device memory, or raise LAPACK_GPU_MEMORY_LIMIT or the container's memory limit."),
         ],
+        (Code::TuningIgnored, _) => &[(
+            Safe,
+            "run lapack-ai tune, or lap.tune(), which replaces the file; until then products are as fast as untuned.",
+        )],
         (Code::IllConditioned, "solve") => &[
             (Maybe, "use lstsq, which drops directions below the noise."),
             (Maybe, "bring columns and rows to similar size, and remove nearly equal columns."),

@@ -70,8 +70,19 @@ pub trait Real: Scalar<Real = Self> + PartialOrd + Into<f64> {
     fn from_f64(value: f64) -> Self;
 }
 
+/// What elements of matrices are in memory: one of LAPACK's types, or the bits of a 16-bit number ([`crate::Half`]). Every
+/// pattern of bits is a value. Sealed.
+pub trait Stored: sealed::Sealed + Copy + Send + Sync + Debug + PartialEq + 'static {
+    /// The element with all bits 0.
+    const BLANK: Self;
+}
+
+impl Stored for u16 {
+    const BLANK: Self = 0;
+}
+
 /// One of LAPACK's four element types. Sealed: the engines rely on `DTYPE` telling the truth.
-pub trait Scalar: sealed::Sealed + Copy + Send + Sync + Debug + PartialEq + 'static {
+pub trait Scalar: Stored {
     /// The real type of the same precision.
     type Real: Real;
     /// The complex type of the same precision.
@@ -123,6 +134,7 @@ mod sealed {
     impl Sealed for f64 {}
     impl Sealed for num_complex::Complex32 {}
     impl Sealed for num_complex::Complex64 {}
+    impl Sealed for u16 {}
 }
 
 macro_rules! real_scalar {
@@ -133,6 +145,9 @@ macro_rules! real_scalar {
             fn from_f64(value: f64) -> Self {
                 value as $real
             }
+        }
+        impl Stored for $real {
+            const BLANK: Self = 0.0;
         }
         impl Scalar for $real {
             type Real = $real;
@@ -198,6 +213,9 @@ macro_rules! real_scalar {
 
 macro_rules! complex_scalar {
     ($complex:ty, $real:ty, $dtype:expr) => {
+        impl Stored for $complex {
+            const BLANK: Self = <$complex>::new(0.0, 0.0);
+        }
         impl Scalar for $complex {
             type Real = $real;
             type Complex = $complex;

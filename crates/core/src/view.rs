@@ -4,7 +4,7 @@
 //! `ptr + offset(b) + i * row_stride + j * col_stride`. Nothing is copied or checked when a view is made; the safe
 //! constructors take slices, the `unsafe` ones state what the caller promises.
 
-use crate::Scalar;
+use crate::Stored;
 use std::marker::PhantomData;
 
 /// How the elements of one matrix follow each other in memory.
@@ -35,12 +35,12 @@ pub struct MatrixView<'a, T> {
     lifetime: PhantomData<&'a [T]>,
 }
 
-// SAFETY: a view is a shared borrow of its elements, and `Scalar` types are `Sync`.
-unsafe impl<T: Scalar> Send for MatrixView<'_, T> {}
+// SAFETY: a view is a shared borrow of its elements, and `Stored` types are `Sync`.
+unsafe impl<T: Stored> Send for MatrixView<'_, T> {}
 // SAFETY: as above; all access through `&self` reads.
-unsafe impl<T: Scalar> Sync for MatrixView<'_, T> {}
+unsafe impl<T: Stored> Sync for MatrixView<'_, T> {}
 
-impl<'a, T: Scalar> MatrixView<'a, T> {
+impl<'a, T: Stored> MatrixView<'a, T> {
     /// A row-major matrix in a slice of `rows * cols` elements; `None` where the length differs.
     pub fn row_major(data: &'a [T], rows: usize, cols: usize) -> Option<Self> {
         let fits = rows.checked_mul(cols) == Some(data.len());
@@ -156,10 +156,10 @@ pub struct MatrixViewMut<'a, T> {
     lifetime: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: an exclusive borrow of its elements, and `Scalar` types are `Send`.
-unsafe impl<T: Scalar> Send for MatrixViewMut<'_, T> {}
+// SAFETY: an exclusive borrow of its elements, and `Stored` types are `Send`.
+unsafe impl<T: Stored> Send for MatrixViewMut<'_, T> {}
 
-impl<'a, T: Scalar> MatrixViewMut<'a, T> {
+impl<'a, T: Stored> MatrixViewMut<'a, T> {
     /// # Safety
     /// As [`MatrixView::from_raw`], with the elements distinct, writable and reached by nobody else during `'a`; they
     /// need not be initialised.
@@ -246,9 +246,9 @@ pub struct BatchViewMut<'a, T> {
 }
 
 // SAFETY: as for `MatrixViewMut`. `Sync` because `matrix` is unsafe and asks that every matrix be taken by one thread.
-unsafe impl<T: Scalar> Send for BatchViewMut<'_, T> {}
+unsafe impl<T: Stored> Send for BatchViewMut<'_, T> {}
 // SAFETY: see above.
-unsafe impl<T: Scalar> Sync for BatchViewMut<'_, T> {}
+unsafe impl<T: Stored> Sync for BatchViewMut<'_, T> {}
 
 /// Leading dimensions and their element strides; empty for a single matrix, which then costs no allocation.
 #[derive(Clone, Debug, Default)]
@@ -280,13 +280,13 @@ impl Batch {
     }
 }
 
-impl<'a, T: Scalar> From<MatrixView<'a, T>> for BatchView<'a, T> {
+impl<'a, T: Stored> From<MatrixView<'a, T>> for BatchView<'a, T> {
     fn from(first: MatrixView<'a, T>) -> Self {
         Self { first, batch: Batch { count: 1, ..Batch::default() } }
     }
 }
 
-impl<'a, T: Scalar> BatchView<'a, T> {
+impl<'a, T: Stored> BatchView<'a, T> {
     /// # Safety
     /// [`MatrixView::from_raw`]'s promise for every matrix of the batch.
     pub unsafe fn from_raw(first: MatrixView<'a, T>, shape: &[usize], strides: &[isize]) -> Self {
@@ -382,13 +382,13 @@ impl<'a, T: Scalar> BatchView<'a, T> {
     }
 }
 
-impl<'a, T: Scalar> From<MatrixViewMut<'a, T>> for BatchViewMut<'a, T> {
+impl<'a, T: Stored> From<MatrixViewMut<'a, T>> for BatchViewMut<'a, T> {
     fn from(first: MatrixViewMut<'a, T>) -> Self {
         Self::single(first, Batch { count: 1, ..Batch::default() })
     }
 }
 
-impl<'a, T: Scalar> BatchViewMut<'a, T> {
+impl<'a, T: Stored> BatchViewMut<'a, T> {
     fn single(first: MatrixViewMut<'a, T>, batch: Batch) -> Self {
         let MatrixViewMut { ptr, rows, cols, row_stride, col_stride, .. } = first;
         Self { ptr, rows, cols, row_stride, col_stride, batch, lifetime: PhantomData }

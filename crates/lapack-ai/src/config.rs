@@ -7,6 +7,7 @@
 //! | `LAPACK_BATCH_SIZE_LIMIT` | unset | matrices of a batch that go to a GPU at a time, at least 1; else as many as fit |
 //! | `LAPACK_GPU_DEVICE` | unset | part of the name of an OpenCL device or platform, or `cpu` for one that is a CPU |
 //! | `LAPACK_GPU_VERIFY` | `sample` | `sample`, `full`, `off`: which results of a GPU are checked |
+//! | `LAPACK_GPU_PRECISION` | `float32` | `float32`, `tf32`: what a GPU makes of float32 operands of products |
 //! | `LAPACK_GPU_TIMEOUT_SECONDS` | `60` | seconds after which a call to a GPU counts as failed, 1 to 86400 |
 //! | `LAPACK_GPU_BREAKER_FAILURES` | `5` | failures in a row after which a GPU is left alone, 1 to 1000 |
 //! | `LAPACK_GPU_BREAKER_SECONDS` | `300` | seconds until it is tried again, 0 to 86400 |
@@ -71,6 +72,26 @@ impl GpuVerify {
     }
 }
 
+/// What becomes of the operands of a product of float32 matrices on a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// They are taken as they are.
+    #[default]
+    Full,
+    /// They are rounded to TF32, 11 significant bits, where the GPU has instructions for that; sums are in float32.
+    Tf32,
+}
+
+impl Precision {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Tf32];
+
+    /// `float32` or `tf32`.
+    pub fn name(self) -> &'static str {
+        ["float32", "tf32"][self as usize]
+    }
+}
+
 /// The settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -85,6 +106,8 @@ pub struct Config {
     pub gpu_device: Option<String>,
     /// Which results of a GPU are checked.
     pub gpu_verify: GpuVerify,
+    /// How a GPU multiplies float32 matrices, where a call does not say it.
+    pub gpu_precision: Precision,
     /// Seconds after which a call to a GPU counts as failed, 1 to 86400.
     pub gpu_timeout_seconds: u32,
     /// Failures in a row after which a GPU is left alone, 1 to 1000.
@@ -107,6 +130,7 @@ impl Default for Config {
             batch_size_limit: usize::MAX,
             gpu_device: None,
             gpu_verify: GpuVerify::Sample,
+            gpu_precision: Precision::Full,
             gpu_timeout_seconds: 60,
             gpu_breaker_failures: 5,
             gpu_breaker_seconds: 300,
@@ -145,6 +169,11 @@ impl Config {
             let name = text.to_ascii_lowercase();
             let known = GpuVerify::ALL.into_iter().find(|known| known.name() == name);
             config.gpu_verify = known.ok_or_else(|| bad("LAPACK_GPU_VERIFY", &text, "sample, full or off"))?;
+        }
+        if let Some(text) = value("LAPACK_GPU_PRECISION") {
+            let name = text.to_ascii_lowercase();
+            let known = Precision::ALL.into_iter().find(|known| known.name() == name);
+            config.gpu_precision = known.ok_or_else(|| bad("LAPACK_GPU_PRECISION", &text, "float32 or tf32"))?;
         }
         if let Some(text) = value("LAPACK_GPU_TIMEOUT_SECONDS") {
             config.gpu_timeout_seconds =
@@ -216,6 +245,7 @@ mod tests {
         assert_eq!((config.gpu_enabled, config.gpu_memory_limit, config.batch_size_limit), (true, 80, usize::MAX));
         assert_eq!((config.dashboard_port, config.log_level.name()), (8080, "INFO"));
         assert_eq!((config.gpu_device, config.gpu_verify.name()), (None, "sample"));
+        assert_eq!(config.gpu_precision.name(), "float32");
         let seconds = (config.gpu_timeout_seconds, config.gpu_breaker_failures, config.gpu_breaker_seconds);
         assert_eq!(seconds, (60, 5, 300));
     }
@@ -228,6 +258,7 @@ mod tests {
             ("LAPACK_BATCH_SIZE_LIMIT", "7"),
             ("LAPACK_GPU_DEVICE", "H200"),
             ("LAPACK_GPU_VERIFY", "Full"),
+            ("LAPACK_GPU_PRECISION", "TF32"),
             ("LAPACK_GPU_TIMEOUT_SECONDS", "86400"),
             ("LAPACK_GPU_BREAKER_FAILURES", "1000"),
             ("LAPACK_GPU_BREAKER_SECONDS", "0"),
@@ -242,6 +273,7 @@ mod tests {
             batch_size_limit: 7,
             gpu_device: Some("H200".into()),
             gpu_verify: GpuVerify::Full,
+            gpu_precision: Precision::Tf32,
             gpu_timeout_seconds: 86_400,
             gpu_breaker_failures: 1000,
             gpu_breaker_seconds: 0,
@@ -261,6 +293,7 @@ mod tests {
             ("LAPACK_GPU_MEMORY_LIMIT", "lots"),
             ("LAPACK_BATCH_SIZE_LIMIT", "0"),
             ("LAPACK_GPU_VERIFY", "sometimes"),
+            ("LAPACK_GPU_PRECISION", "half"),
             ("LAPACK_GPU_TIMEOUT_SECONDS", "0"),
             ("LAPACK_GPU_TIMEOUT_SECONDS", "86401"),
             ("LAPACK_GPU_TIMEOUT_SECONDS", "1.5"),

@@ -3,7 +3,7 @@
 use crate::Device;
 use crate::config::{Config, config};
 use crate::container::Container;
-use crate::gpu;
+use crate::gpu::{self, tuning};
 use crate::provider;
 use lapack_ai_core::Error;
 use lapack_ai_host::{Attempt, Outcome, default_threads, requested_threads};
@@ -137,10 +137,10 @@ fn opencl(discovered: Result<Vec<DeviceInfo>, String>, container: &Container) ->
             let unnamed = devices.iter().find(|device| matches!(device.found_by, FoundBy::Name(_)));
             let unnamed = unnamed.map(|device| format!("{} was found by {}", device.name, device.found_by.describe()));
             let advice = match gpu::choose(Device::Auto) {
-                Ok(slot) => Some(match unnamed {
-                    Some(how) => format!("in use: {}; {how}", slot.info().name),
-                    None => format!("in use: {}", slot.info().name),
-                }),
+                Ok(slot) => {
+                    let found_by = unnamed.map_or(String::new(), |how| format!("; {how}"));
+                    Some(format!("in use: {}{found_by}\n               {}", slot.info().name, tuning::line(slot)))
+                }
                 Err(why) => Some(format!("none in use: {why}")),
             };
             Finding { topic, ok: true, found, advice }

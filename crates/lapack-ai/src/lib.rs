@@ -39,12 +39,12 @@ mod workspace;
 pub use dispatch::Device;
 pub use lapack_ai_bilinear::product::Algorithm as GemmAlgorithm;
 pub use lapack_ai_core::{
-    Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, Error, Fix, Layout,
-    Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, ElementType, Error,
+    Fix, Half, Layout, Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity, Stored,
 };
 pub use lapack_ai_host::{STACK_SIZE, Table as LapackTable, add_table_hint};
 pub use ops::{
-    CallOptions, Operand,
+    CallOptions, Operand, Precision,
     banded::{Band, solve_banded, solve_banded_into},
     cholesky::{cho_factor_into, cho_solve, cho_solve_into, cholesky, cholesky_into},
     cholesky_update::{CholeskyUpdateOptions, cholesky_update, cholesky_update_into},
@@ -60,6 +60,7 @@ pub use ops::{
     lstsq::{Lstsq, LstsqOptions, LstsqOut, lstsq, lstsq_into},
     lu::{Lu, LuFactors, LuOut, LuRows, lu, lu_factor, lu_factor_into, lu_into, lu_solve, lu_solve_into},
     matmul::{matmul, matmul_into},
+    matmul_half::{HalfTarget, matmul_half_into},
     qr::{Qr, QrMode, QrOut, qr, qr_into},
     rcond::{Norm, rcond, rcond_into},
     schur::{Schur, SchurOut, schur, schur_into},

@@ -1,6 +1,6 @@
 //! What a call did: engine and reason, routine, time by phase, copies, conditioning, warnings.
 
-use lapack_ai_core::{DType, Error};
+use lapack_ai_core::{ElementType, Error};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -113,7 +113,7 @@ pub struct Report {
     /// The operation: `svd`, `solve`, ...
     pub operation: &'static str,
     /// Element type.
-    pub dtype: DType,
+    pub dtype: ElementType,
     /// Rows of each matrix.
     pub rows: usize,
     /// Columns of each matrix.
@@ -164,10 +164,10 @@ pub struct Report {
 
 impl Report {
     /// An empty report of a call about to run; the language bindings make one where they have work done elsewhere.
-    pub fn new(operation: &'static str, dtype: DType, rows: usize, cols: usize, batch: usize) -> Self {
+    pub fn new(operation: &'static str, dtype: impl Into<ElementType>, rows: usize, cols: usize, batch: usize) -> Self {
         Self {
             operation,
-            dtype,
+            dtype: dtype.into(),
             rows,
             cols,
             batch,

@@ -11,7 +11,7 @@ use lapack_ai::{
 const BOTH: EigOptions = EigOptions {
     left: true,
     right: true,
-    call: lapack_ai::CallOptions { check_finite: true, device: lapack_ai::Device::Auto, timed: false },
+    call: lapack_ai::CallOptions { check_finite: true, device: lapack_ai::Device::Auto, precision: None, timed: false },
 };
 
 fn diagonal(values: &[Complex64]) -> Dense {

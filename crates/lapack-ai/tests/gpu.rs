@@ -4,7 +4,7 @@
 
 mod common;
 
-use lapack_ai::gpu::array::{DeviceArray, Norm, matmul_on_device};
+use lapack_ai::gpu::array::{DeviceArray, Norm, Sums, matmul_on_device};
 use lapack_ai::gpu::{self, inject_fault};
 use lapack_ai::{
     BatchView, BatchViewMut, CallOptions, Code, Complex32, Complex64, Device, Engine, Matrix, MatrixView,
@@ -355,7 +355,7 @@ fn device_arrays_keep_their_values_through_views_copies_and_products() {
         let (t, i, j) = (index / 12, index / 4 % 3, index % 4);
         assert_eq!(*value, data[t * 48 + (1 + 2 * i) * 8 + 7 - 2 * j]);
     }
-    let (c, report) = matmul_on_device(&a, &a.transposed(), on(device)).unwrap();
+    let (c, report) = matmul_on_device(&a, &a.transposed(), Sums::Rounded, on(device)).unwrap();
     assert_eq!((report.engine, c.shape()), (Engine::OpenCl, &[4, 6, 6][..]));
     let c = to_host::<f64>(&c);
     for t in 0..4 {

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 /// Largest chunk in bytes: long enough that the bus's latency does not count.
 const CHUNK: usize = 4 << 20;
-/// Smallest piece of a transfer, in bytes: the bus takes one while the host copies the next.
-const PIECE: usize = 256 << 10;
+/// Smallest piece of a transfer, in bytes: the bus takes one while the host copies the next. Its command takes the host as long
+/// as the bus takes for about half of that.
+const PIECE: usize = 1 << 20;
 /// Bytes for which it pays to wake another thread.
 const WORTH_A_THREAD: usize = 1 << 20;
 /// Chunks of each thread: one on the bus, one at the host.
@@ -61,9 +62,9 @@ impl Staging {
         Self { chunks, returned: Condvar::new(), chunk, most, threads: OnceLock::new() }
     }
 
-    /// Most pairs of chunks, and threads, of one transfer: one in the other direction finds some too.
+    /// Most pairs of chunks, and threads, of one transfer: two in one direction and one in the other find some.
     fn share(&self) -> usize {
-        (self.most / DEPTH / 2).max(1)
+        (self.most / DEPTH / 3).max(1)
     }
 
     fn threads(&self) -> Option<&ThreadPool> {

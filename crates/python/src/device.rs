@@ -2,13 +2,14 @@
 
 use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
+use crate::half::{Bits, as_half, dtype_name, dtype_object};
 use crate::input::{Input, common_dtype};
 use crate::ops::{matmul_shapes, with_scalar};
 use crate::options::{self, bad};
 use crate::output::{Order, Output};
 use crate::report::{Report, warn_of};
-use lapack_ai::gpu::array::{DeviceArray, Norm, matmul_on_device};
-use lapack_ai::{BatchView, CallOptions, Code, Complex64, DType, Device, Error, MatrixView, Scalar};
+use lapack_ai::gpu::array::{DeviceArray, Norm, Sums, matmul_on_device};
+use lapack_ai::{BatchView, CallOptions, Code, Complex64, Device, ElementType, Error, MatrixView, Scalar, Stored};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -43,21 +44,38 @@ pub(crate) fn device_array(object: &Bound<'_, PyAny>) -> Option<DeviceArray> {
 
 /// Copies an array to the host.
 pub(crate) fn fetch<'py>(py: Python<'py>, array: &DeviceArray) -> PyResult<Bound<'py, PyAny>> {
-    with_scalar!(array.dtype(), fetch_as(py, array))
+    match array.dtype() {
+        ElementType::Lapack(dtype) => with_scalar!(dtype, fetch_as(py, array)),
+        ElementType::Half(half) => {
+            let shape = array.shape();
+            let (batch, last) = shape.split_at(shape.len().saturating_sub(2));
+            let output = Output::bits(py, "numpy", batch, last)?;
+            as_half(&fetch_into(py, array, output, DeviceArray::to_host_16)?, half)
+        }
+    }
 }
 
 fn fetch_as<'py, T: Scalar>(py: Python<'py>, array: &DeviceArray) -> PyResult<Bound<'py, PyAny>> {
     let shape = array.shape();
-    let mut output = match *shape {
+    let output = match *shape {
         [] => Output::scalars::<T>(py, "numpy", &[])?,
         [n] => Output::vectors::<T>(py, "numpy", &[], n)?,
         [.., rows, cols] => Output::matrices::<T>(py, "numpy", &shape[..shape.len() - 2], rows, cols, Order::RowMajor)?,
     };
+    fetch_into(py, array, output, DeviceArray::to_host::<T>)
+}
+
+fn fetch_into<'py, T: Stored>(
+    py: Python<'py>,
+    array: &DeviceArray,
+    mut output: Output<'py>,
+    copy: fn(&DeviceArray, &mut [T]) -> lapack_ai::Result<()>,
+) -> PyResult<Bound<'py, PyAny>> {
     let target = output.elements::<T>();
     let ready = py.detach(|| array.is_ready_within(PATIENCE));
     let flops = if ready { transfer_flops(size_of_val(target)) } else { f64::INFINITY };
     let source = array.clone();
-    let outcome = enter_lapack(py, flops, &[Some(output.object())], move || source.to_host(target))?;
+    let outcome = enter_lapack(py, flops, &[Some(output.object())], move || copy(&source, target))?;
     outcome.map_err(|error| to_python(py, &error))?;
     Ok(output.into_array())
 }
@@ -80,12 +98,22 @@ fn send_as<T: Scalar>(py: Python<'_>, input: &Input<'_>, device: Device) -> PyRe
     outcome.map_err(|error| to_python(py, &error))
 }
 
+/// As [`send`], for 16-bit numbers.
+pub(crate) fn send_bits(py: Python<'_>, bits: &Bits<'_>, device: Device) -> PyResult<DeviceArray> {
+    let (shape, view, half) = (bits.shape().to_vec(), bits.matrices(), bits.half);
+    let bytes = 2 * shape.iter().product::<usize>();
+    let work = move || DeviceArray::from_host_16(device, half, &shape, &view);
+    let outcome = enter_lapack(py, transfer_flops(bytes), &[Some(bits.object())], work)?;
+    outcome.map_err(|error| to_python(py, &error))
+}
+
 /// Copies an array to the memory of a GPU, where it stays through a chain of operations.
 ///
 /// Parameters
 /// ----------
 /// a : array_like
-///     Of any number of dimensions; what NumPy makes no float or complex array of is converted as by the operations.
+///     Of any number of dimensions. float16 and bfloat16 (of ml_dtypes) stay what they are and are for products only; what
+///     else NumPy makes no float or complex array of is converted as by the operations.
 /// device : str or int, optional
 ///     A part of the device's name or of its platform's, its number in `devices()`, or "cpu" for an OpenCL device that is
 ///     a CPU. The default is the device that `gpu="auto"` uses.
@@ -117,6 +145,9 @@ pub(crate) fn to_device<'py>(
     {
         return Ok(a.clone());
     }
+    if let Some(bits) = Bits::of(a)? {
+        return wrap(py, send_bits(py, &bits, wanted)?);
+    }
     let input = Input::new(a, "to_device", "a")?;
     wrap(py, send(py, &input, wanted)?)
 }
@@ -131,10 +162,7 @@ impl PyDeviceArray {
     /// Element type, a numpy.dtype.
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static DTYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let class = DTYPE
-            .get_or_try_init(py, || -> PyResult<Py<PyAny>> { Ok(py.import("numpy")?.getattr("dtype")?.unbind()) })?;
-        class.bind(py).call1((self.inner.dtype().name(),))
+        dtype_object(py, self.inner.dtype())
     }
     /// Number of dimensions.
     #[getter]
@@ -217,10 +245,10 @@ impl PyDeviceArray {
         self.inner.shape().first().copied().ok_or_else(|| PyTypeError::new_err("len() of an array without dimensions"))
     }
     fn __matmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        multiply(slf.as_any(), other, options::default_call())
+        multiply(slf.as_any(), other, None, options::default_call())
     }
     fn __rmatmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        multiply(other, slf.as_any(), options::default_call())
+        multiply(other, slf.as_any(), None, options::default_call())
     }
     fn __mul__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.times(other, |x| x)
@@ -387,42 +415,65 @@ fn number(object: &Bound<'_, PyAny>) -> Option<Complex64> {
     Some(Complex64::new(number.real(), number.imag()))
 }
 
-/// An operand on the device: what is on the host goes there.
-fn operand<'py>(object: &Bound<'py, PyAny>, name: &str, device: Device, dtype: Option<DType>) -> PyResult<DeviceArray> {
+/// An operand of a product that has `common` type, on the device: what is on the host, or of another type, goes there.
+fn operand<'py>(object: &Bound<'py, PyAny>, name: &str, device: Device, common: ElementType) -> PyResult<DeviceArray> {
     let py = object.py();
-    let input = match device_array(object) {
-        Some(array) if dtype.is_none_or(|dtype| dtype == array.dtype()) => return Ok(array),
-        Some(array) => Input::new(&fetch(py, &array)?, "matmul", name)?,
-        None => Input::new(object, "matmul", name)?,
-    };
-    let input = match dtype {
-        Some(dtype) => input.cast(dtype)?,
-        None => input,
-    };
-    send(py, &input, device)
+    let array = device_array(object);
+    if let Some(array) = &array
+        && array.dtype() == common
+    {
+        return Ok(array.clone());
+    }
+    let host = array.map_or_else(|| Ok(object.clone()), |array| fetch(py, &array))?;
+    match (Bits::of(&host)?, common) {
+        (Some(bits), ElementType::Half(_)) => send_bits(py, &bits, device),
+        (Some(bits), ElementType::Lapack(dtype)) => {
+            let wide = as_half(bits.object(), bits.half)?.call_method1("astype", (dtype.name(),))?;
+            send(py, &Input::new(&wide, "matmul", name)?, device)
+        }
+        (None, common) => send(py, &Input::new(&host, "matmul", name)?.cast(common.sums())?, device),
+    }
+}
+
+/// The element type of an operand.
+fn type_of(object: &Bound<'_, PyAny>, name: &str) -> PyResult<ElementType> {
+    if let Some(array) = device_array(object) {
+        return Ok(array.dtype());
+    }
+    match Bits::of(object)? {
+        Some(bits) => Ok(bits.half.into()),
+        None => Input::new(object, "matmul", name).map(|input| input.dtype().into()),
+    }
 }
 
 /// `a @ b` where at least one is on a device; so is the result.
 pub(crate) fn multiply<'py>(
     a: &Bound<'py, PyAny>,
     b: &Bound<'py, PyAny>,
+    dtype: Option<&Bound<'py, PyAny>>,
     call: CallOptions,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = a.py();
     let known = [device_array(a), device_array(b)];
     let device = known.iter().flatten().next().map_or(Device::Auto, DeviceArray::device);
-    let dtype = |object: &Bound<'py, PyAny>, known: &Option<DeviceArray>, name| match known {
-        Some(array) => Ok(array.dtype()),
-        None => Input::new(object, "matmul", name).map(|input| input.dtype()),
+    let types = [type_of(a, "x1")?, type_of(b, "x2")?];
+    let common = if types[0] == types[1] { types[0] } else { common_dtype(types[0].sums(), types[1].sums()).into() };
+    let sums = match dtype.map(dtype_name).transpose()?.as_deref() {
+        None => Sums::Rounded,
+        Some(name) if name == common.name() => Sums::Rounded,
+        Some("float32") if matches!(common, ElementType::Half(_)) => Sums::Float32,
+        Some(name) => {
+            let text = format!("dtype={name} is not the type of a product on a device of {}", common.name());
+            return Err(bad("matmul", &text));
+        }
     };
-    let common = common_dtype(dtype(a, &known[0], "x1")?, dtype(b, &known[1], "x2")?);
-    let a = operand(a, "x1", device, Some(common))?;
-    let b = operand(b, "x2", device, Some(common))?;
+    let a = operand(a, "x1", device, common)?;
+    let b = operand(b, "x2", device, common)?;
     let (a_axes, b_axes) = (a.shape().len(), b.shape().len());
     matmul_shapes(py, a_axes, b_axes)?;
     let a_matrix = if a_axes == 1 { a.with_axis(0) } else { a };
     let b_matrix = if b_axes == 1 { b.with_axis(1) } else { b };
-    let work = move || matmul_on_device(&a_matrix, &b_matrix, call);
+    let work = move || matmul_on_device(&a_matrix, &b_matrix, sums, call);
     // A call that is timed waits for the kernel.
     let flops = if call.timed { f64::INFINITY } else { 1e6 };
     let outcome = enter_lapack(py, flops, &[], work)?;

@@ -3,7 +3,7 @@
 use crate::device::{device_array, fetch, one_number};
 use crate::errors::helper;
 use lapack_ai::gpu::array::DeviceArray;
-use lapack_ai::{BatchView, BatchViewMut, DType, MatrixView, MatrixViewMut, Scalar};
+use lapack_ai::{BatchView, BatchViewMut, DType, ElementType, MatrixView, MatrixViewMut, Scalar};
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PyArray_CheckExact, PyArray_Descr,
     PyArrayObject,
@@ -71,6 +71,65 @@ fn strides(fields: &numpy::npyffi::PyArrayObject_fields) -> &[isize] {
     }
 }
 
+/// NumPy's number of `uint16`.
+pub(crate) const UINT16: i32 = 4;
+
+/// An array of bits of 16-bit numbers.
+pub(crate) struct Raw<'py>(Bound<'py, PyAny>);
+
+impl<'py> Raw<'py> {
+    /// `array`, native and aligned uint16 with strides of whole elements.
+    pub(crate) fn of_16(array: Bound<'py, PyAny>) -> PyResult<Self> {
+        // SAFETY: any object may be asked.
+        let exact = unsafe { PyArray_CheckExact(array.py(), array.as_ptr()) } != 0;
+        let fits = exact && {
+            let fields = fields(&array);
+            // SAFETY: an array has a descriptor.
+            let number = unsafe { (*fields.descr.cast::<PyArray_Descr>()).fields.type_num };
+            let whole = strides(fields).iter().all(|stride| stride % 2 == 0);
+            number == UINT16 && fields.flags & NPY_ARRAY_ALIGNED != 0 && whole
+        };
+        match fits {
+            true => Ok(Self(array)),
+            false => Err(pyo3::exceptions::PyTypeError::new_err("lapack_py._mixed gave no readable bits")),
+        }
+    }
+
+    pub(crate) fn object(&self) -> &Bound<'py, PyAny> {
+        &self.0
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        shape(fields(&self.0))
+    }
+
+    /// The last two axes as matrices, the others as batch; one axis is a row, none a single element. Valid while the array
+    /// lives, as [`Input::matrices`].
+    pub(crate) fn matrices_16(&self) -> BatchView<'static, u16> {
+        let fields = fields(&self.0);
+        let (shape, strides) = (shape(fields), strides(fields));
+        let strides: Vec<isize> = strides.iter().map(|stride| stride / 2).collect();
+        let data = fields.data.cast::<u16>();
+        let batch = shape.len().saturating_sub(2);
+        // SAFETY: NumPy's shape and strides describe elements of 16 bits, checked to be aligned; `enter_lapack` keeps the array.
+        unsafe {
+            match (shape, &strides[..]) {
+                ([], _) => MatrixView::from_raw(data, 1, 1, 1, 1).into(),
+                ([n], [stride]) => MatrixView::from_raw(data, 1, *n, *n as isize, *stride).into(),
+                _ => {
+                    let [rows, cols] = [shape[batch], shape[batch + 1]];
+                    let first = MatrixView::from_raw(data, rows, cols, strides[batch], strides[batch + 1]);
+                    if batch == 0 {
+                        first.into()
+                    } else {
+                        BatchView::from_raw(first, &shape[..batch], &strides[..batch])
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl<'py> Input<'py> {
     /// Takes `object` as argument `name` of `operation`. Anything but a readable array goes through
     /// `lapack_py._convert.as_array`, which converts or refuses it in words.
@@ -86,11 +145,17 @@ impl<'py> Input<'py> {
     fn convert(object: &Bound<'py, PyAny>, operation: &str, name: &str) -> PyResult<Self> {
         static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = object.py();
-        if let Some(home) = device_array(object) {
-            let array = fetch(py, &home)?;
-            let bytes_copied = home.size() * home.dtype().size();
-            return Ok(Self { array, dtype: home.dtype(), copies: 1, bytes_copied, home: Some(home) });
+        let home = device_array(object);
+        if let Some(home) = &home
+            && let ElementType::Lapack(dtype) = home.dtype()
+        {
+            let array = fetch(py, home)?;
+            let bytes_copied = home.size() * dtype.size();
+            return Ok(Self { array, dtype, copies: 1, bytes_copied, home: Some(home.clone()) });
         }
+        // What LAPACK has no type for is refused in the words for an array of the host.
+        let fetched = home.map(|home| fetch(py, &home)).transpose()?;
+        let object = fetched.as_ref().unwrap_or(object);
         let convert = helper(py, &AS_ARRAY, "lapack_py._convert", "as_array")?;
         let (array, bytes_copied): (Bound<'py, PyAny>, usize) = convert.call1((object, operation, name))?.extract()?;
         let dtype = readable_dtype(py, &array).ok_or_else(|| {

@@ -7,6 +7,7 @@
 mod device;
 mod errors;
 mod gate;
+mod half;
 mod input;
 mod ops;
 mod options;
@@ -48,7 +49,7 @@ mod _native {
     #[pymodule_export]
     use crate::system::{
         Subscription, add_library_hint, add_table_hint, calibrate, capsule_address, close_breaker, config, devices,
-        doctor, explain_dispatch, get_num_threads, inject_fault, library_info, observe, set_device_memory_limit,
-        set_library, set_num_threads, trim,
+        doctor, explain_dispatch, get_num_threads, inject_fault, library_info, observe, reset_tuning,
+        set_device_memory_limit, set_library, set_num_threads, trim, tune,
     };
 }

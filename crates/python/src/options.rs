@@ -2,7 +2,7 @@
 //! default of the first two for a thread.
 
 use lapack_ai::gpu::device_named;
-use lapack_ai::{CallOptions, Device};
+use lapack_ai::{CallOptions, Device, Precision};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString};
 use std::cell::Cell;
@@ -122,7 +122,19 @@ pub(crate) fn call_options(
     device_name: Option<&Bound<'_, PyAny>>,
     return_report: bool,
 ) -> PyResult<CallOptions> {
-    Ok(CallOptions { check_finite, device: device(operation, gpu, device_name)?, timed: return_report })
+    let device = device(operation, gpu, device_name)?;
+    Ok(CallOptions { check_finite, device, precision: None, timed: return_report })
+}
+
+/// `precision=None`, `"float32"` or `"tf32"`.
+pub(crate) fn precision(operation: &'static str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Precision>> {
+    let Some(value) = value else { return Ok(None) };
+    let name = value.cast::<PyString>().ok().map(ToString::to_string);
+    let known = Precision::ALL.into_iter().find(|known| name.as_deref() == Some(known.name()));
+    match known {
+        Some(known) => Ok(Some(known)),
+        None => Err(bad(operation, &format!("precision={} must be 'float32' or 'tf32'", value.repr()?))),
+    }
 }
 
 /// A flag as Python understands it: NumPy's booleans and numbers count as well.

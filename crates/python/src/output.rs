@@ -1,7 +1,7 @@
 //! New NumPy arrays that the operations write into, and the named tuples that carry them.
 
-use crate::input::{TYPE_NUMBERS, array_type};
-use lapack_ai::{BatchViewMut, MatrixViewMut, Scalar};
+use crate::input::{TYPE_NUMBERS, UINT16, array_type};
+use lapack_ai::{BatchViewMut, MatrixViewMut, Scalar, Stored};
 use numpy::npyffi::array::PY_ARRAY_API;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -49,6 +49,12 @@ impl<'py> Output<'py> {
         order: Order,
     ) -> PyResult<Self> {
         Self::new(py, operation, batch, &[rows, cols], order, element::<T>())
+    }
+
+    /// The bits of matrices of 16-bit numbers in C order; `last` has one extent for a stack of vectors, none for numbers.
+    pub(crate) fn bits(py: Python<'py>, operation: &'static str, batch: &[usize], last: &[usize]) -> PyResult<Self> {
+        let order = if last.len() == 2 { Order::RowMajor } else { Order::ColMajor };
+        Self::new(py, operation, batch, last, order, (UINT16, size_of::<u16>()))
     }
 
     /// Vectors: of `n` elements each.
@@ -120,7 +126,7 @@ impl<'py> Output<'py> {
     /// The memory to write, valid while the array lives (see `Input::matrices`); a stack of vectors is a stack of
     /// one-column matrices.
     #[inline]
-    pub(crate) fn view<T: Scalar>(&self) -> BatchViewMut<'static, T> {
+    pub(crate) fn view<T: Stored>(&self) -> BatchViewMut<'static, T> {
         let (row_stride, col_stride) = match self.order {
             Order::ColMajor => (1, self.rows as isize),
             Order::RowMajor => (self.cols as isize, 1),
@@ -165,7 +171,7 @@ impl<'py> Output<'py> {
     }
 
     /// All elements as they lie, matrix after matrix, valid while the array lives.
-    pub(crate) fn elements<T: Scalar>(&mut self) -> &'static mut [T] {
+    pub(crate) fn elements<T: Stored>(&mut self) -> &'static mut [T] {
         let len = self.batch.iter().product::<usize>() * self.rows * self.cols;
         // SAFETY: the array is new, contiguous and of type T; all bit patterns are numbers.
         unsafe { std::slice::from_raw_parts_mut(self.data.cast::<T>(), len) }

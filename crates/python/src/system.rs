@@ -1,16 +1,19 @@
 //! What concerns the process rather than one call: library, threads, settings, diagnosis, observers.
 
 use crate::errors::to_python;
-use crate::options::bad;
+use crate::options::{bad, named_device};
 use crate::report::observed;
 use lapack_ai::dispatch::model::{Case, OpKind};
+use lapack_ai::gpu::tuning::{self, Ended, Plan};
 use lapack_ai::observe::{CallEvent, Observer};
 use lapack_ai::{DType, Device, LapackTable};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Names a LAPACK file to be tried first. Without effect once a library is in use.
 #[pyfunction]
@@ -176,7 +179,7 @@ pub(crate) fn observe(callback: &Bound<'_, PyAny>) -> PyResult<Subscription> {
 }
 
 /// All OpenCL devices, each as a dict: number, name, platform, driver, is_cpu, float64, memory, max_allocation, compute_units,
-/// found_by, chosen, breaker, last_failure, pool, programs.
+/// found_by, chosen, breaker, last_failure, staging, tuning, pool, programs.
 #[pyfunction]
 pub(crate) fn devices(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
     let found = py.detach(lapack_ai::gpu::devices);
@@ -199,6 +202,7 @@ fn device_dict<'py>(py: Python<'py>, status: &lapack_ai::gpu::Status) -> PyResul
     dict.set_item("breaker", status.breaker.to_string())?;
     dict.set_item("last_failure", status.last_failure.as_deref())?;
     dict.set_item("staging", status.staging)?;
+    dict.set_item("tuning", &status.tuning)?;
     let pool = status.pool.map(|pool| -> PyResult<_> {
         let dict = PyDict::new(py);
         dict.set_item("requested", pool.requested)?;
@@ -258,9 +262,7 @@ pub(crate) fn calibrate(
     });
     let ops = ops.collect::<PyResult<Vec<_>>>()?;
     let dtypes = dtypes.iter().map(|name| dtype_named(name)).collect::<PyResult<Vec<_>>>()?;
-    if !(seconds > 0.0 && seconds < 1e5) {
-        return Err(bad("calibrate", &format!("seconds={seconds} must be a time above 0")));
-    }
+    let budget = budget("calibrate", seconds)?;
     let mut broken = None;
     let mut tell = |fraction: f64, text: &str| {
         Python::attach(|py| {
@@ -268,12 +270,78 @@ pub(crate) fn calibrate(
             broken = broken.take().or(told.and_then(|()| py.check_signals()).err());
         });
     };
-    let budget = std::time::Duration::from_secs_f64(seconds);
     let points = py.detach(|| lapack_ai::dispatch::calibrate_now(&ops, &dtypes, budget, &mut tell));
     match broken {
         Some(error) => Err(error),
         None => points.map_err(|error| to_python(py, &error)),
     }
+}
+
+/// Seconds to spend, refused where they are no time.
+fn budget(operation: &'static str, seconds: f64) -> PyResult<Duration> {
+    if !(seconds > 0.0 && seconds < 1e5) {
+        return Err(bad(operation, &format!("seconds={seconds} must be a time above 0")));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// "gpu" and "auto" are the device in use.
+fn tunable(device: &Bound<'_, PyAny>) -> PyResult<Device> {
+    match device.extract::<String>() {
+        Ok(name) if name == "gpu" || name == "auto" => Ok(Device::Auto),
+        _ => named_device("tune", device),
+    }
+}
+
+/// A class of products: text, kernel, GFLOP/s before and after, gain, configuration or None for the rules'.
+type TunedClass = (String, &'static str, f64, f64, f64, Option<String>);
+
+/// Finds the fastest configurations of a device's matrix product. Returns (text, device, classes, ended, file, recalibrate).
+/// After an exception of `progress` or a signal it ends early and raises that; what was found is kept.
+#[pyfunction]
+#[allow(clippy::type_complexity, reason = "read once, by lapack_py._device")]
+pub(crate) fn tune(
+    py: Python<'_>,
+    device: &Bound<'_, PyAny>,
+    dtypes: Vec<String>,
+    seconds: f64,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(String, &'static str, Vec<TunedClass>, &'static str, Option<PathBuf>, bool)> {
+    let device = tunable(device)?;
+    let dtypes = dtypes.iter().map(|name| dtype_named(name)).collect::<PyResult<Vec<_>>>()?;
+    let plan = Plan { budget: budget("tune", seconds)?, dtypes, ..Plan::default() };
+    let (mut broken, stop) = (None, AtomicBool::new(false));
+    let mut tell = |fraction: f64, text: &str| {
+        Python::attach(|py| {
+            let told = progress.as_ref().map_or(Ok(()), |tell| tell.call1(py, (fraction, text)).map(|_| ()));
+            broken = broken.take().or(told.and_then(|()| py.check_signals()).err());
+            stop.store(broken.is_some(), Ordering::Relaxed);
+        });
+    };
+    let found = py.detach(|| tuning::tune(device, &plan, &mut tell, &|| stop.load(Ordering::Relaxed)));
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    let found = found.map_err(|error| to_python(py, &error))?;
+    let class = |row: &tuning::Row| {
+        let [before, after] = row.gflops();
+        let config = row.entry.config.map(|config| config.to_string());
+        (row.target.to_string(), row.entry.class.kernel.kernel(), before, after, row.entry.gain(), config)
+    };
+    let ended = match found.outcome.ended {
+        Ended::Done => "done",
+        Ended::Budget => "time",
+        Ended::Interrupted => "interrupted",
+        Ended::Failed(_) => "failed",
+    };
+    let classes = found.outcome.rows.iter().map(class).collect();
+    Ok((found.to_string(), found.device.name.as_str(), classes, ended, found.file, found.recalibrate))
+}
+
+/// Forgets what was tuned on this machine for a device. Returns whether there was anything.
+#[pyfunction]
+pub(crate) fn reset_tuning(py: Python<'_>, device: &Bound<'_, PyAny>) -> PyResult<bool> {
+    tuning::reset(tunable(device)?).map_err(|error| to_python(py, &error))
 }
 
 /// Releases device memory that is kept for later calls. Returns the bytes.

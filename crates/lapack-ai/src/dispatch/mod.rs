@@ -131,22 +131,51 @@ pub(crate) fn run<R>(
     on_gpu: impl FnOnce(&'static Slot, &Gpu, &mut Report) -> std::result::Result<R, Fault>,
     on_cpu: impl FnOnce(&mut Report) -> Result<R>,
 ) -> Result<R> {
+    run_as(operation, device, (case, true), report, on_gpu, on_cpu)
+}
+
+/// As [`run`] for a call that `case` stands in for: its times teach the model nothing.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_untaught<R>(
+    operation: &'static str,
+    device: Device,
+    case: &Case,
+    report: &mut Report,
+    on_gpu: impl FnOnce(&'static Slot, &Gpu, &mut Report) -> std::result::Result<R, Fault>,
+    on_cpu: impl FnOnce(&mut Report) -> Result<R>,
+) -> Result<R> {
+    run_as(operation, device, (case, false), report, on_gpu, on_cpu)
+}
+
+fn run_as<R>(
+    operation: &'static str,
+    device: Device,
+    (case, teaches): (&Case, bool),
+    report: &mut Report,
+    on_gpu: impl FnOnce(&'static Slot, &Gpu, &mut Report) -> std::result::Result<R, Fault>,
+    on_cpu: impl FnOnce(&mut Report) -> Result<R>,
+) -> Result<R> {
     let (lease, gpu, reason) = match plan(operation, device, case, report)? {
         Plan::Cpu { reason, warning } => {
             report.reason = reason;
             report.warnings.extend(warning);
-            return learn_cpu(case, report, on_cpu);
+            return if teaches { learn_cpu(case, report, on_cpu) } else { on_cpu(report) };
         }
         Plan::Gpu { lease, gpu, reason } => (lease, gpu, reason),
     };
     let slot = lease.slot;
+    report.warnings.extend(slot.tuned.take_warning());
     report.engine = Engine::OpenCl;
     report.reason = reason;
     report.device = Some(Arc::from(slot.info().name.as_str()));
     let outcome = on_gpu(slot, &gpu, report);
     match lease.settle(outcome) {
         Ok(result) => {
-            learn_gpu(slot, case, report);
+            if teaches {
+                learn_gpu(slot, case, report);
+            }
             Ok(result)
         }
         Err(fault) if gpu::was_cancelled(&fault) => Err(gpu::cancelled(operation)),

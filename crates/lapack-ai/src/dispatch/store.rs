@@ -7,6 +7,7 @@
 
 use crate::provider;
 use lapack_ai_core::Result;
+use lapack_ai_opencl::DeviceInfo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -51,6 +52,19 @@ impl Key {
             device: device.map_or_else(String::new, |(name, driver)| format!("{name}, driver {driver}")),
             version: env!("CARGO_PKG_VERSION").to_string(),
         })
+    }
+
+    /// The key of what depends on a device alone: where that is a CPU, on its model and the cores that may be used.
+    pub fn of_device(info: &DeviceInfo) -> Self {
+        let cores = if info.is_cpu { std::thread::available_parallelism().map_or(1, usize::from) } else { 0 };
+        Self {
+            cpu: if info.is_cpu { cpu_name().unwrap_or_default() } else { String::new() },
+            cores,
+            threads: 0,
+            lapack: String::new(),
+            device: format!("{}, driver {}", info.name, info.driver),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+        }
     }
 
     /// FNV-1a over all fields: the same in every process and version of Rust, unlike the standard library's hash.
@@ -114,9 +128,36 @@ impl Store {
 
     /// What was saved as `name` under `key`; `None` where nothing was, or nothing that can be used.
     pub fn load<V: DeserializeOwned>(&self, name: &str, key: &Key) -> Option<V> {
-        let bytes = fs::read(self.path(name, key)).ok()?;
-        let stored: Stored<Key, V> = serde_json::from_slice(&bytes).ok()?;
-        (stored.format == FORMAT && stored.key == *key).then_some(stored.value)
+        self.read(name, key).ok().flatten()
+    }
+
+    /// As [`Store::load`], for whoever tells people of a file that cannot be used.
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words.
+    pub fn read<V: DeserializeOwned>(&self, name: &str, key: &Key) -> std::result::Result<Option<V>, String> {
+        let bytes = match fs::read(self.path(name, key)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let stored: Stored<Key, V> = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        match stored.format == FORMAT && stored.key == *key {
+            true => Ok(Some(stored.value)),
+            false => Err("it is of another machine, or of another version's form".to_string()),
+        }
+    }
+
+    /// Removes what was saved as `name` under `key`. Whether there was anything.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn remove(&self, name: &str, key: &Key) -> io::Result<bool> {
+        match fs::remove_file(self.path(name, key)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Saves `value` as `name` under `key`, in place of what was there.
@@ -196,6 +237,7 @@ mod tests {
         store.save("times", &key(), &vec![1, 2]).unwrap();
         store.save("times", &key(), &vec![3]).unwrap();
         assert_eq!(store.load::<Vec<u32>>("times", &key()).unwrap(), [3]);
+        assert_eq!(store.read::<Vec<u32>>("others", &key()), Ok(None), "no file is no fault");
         let others = [
             Key { cpu: "Other".into(), ..key() },
             Key { cores: 8, ..key() },
@@ -222,6 +264,7 @@ mod tests {
         for bad in ["", "{", &good[..good.len() / 2], "[1, 2]", &good.replace("1.5", "\"x\""), &foreign, &older] {
             fs::write(&path, bad).unwrap();
             assert_eq!(store.load::<f64>("times", &key()), None, "{bad}");
+            assert!(store.read::<f64>("times", &key()).is_err_and(|why| !why.is_empty()), "{bad}");
         }
         store.save("times", &key(), &2.5).unwrap();
         assert_eq!(store.load::<f64>("times", &key()), Some(2.5));

@@ -4,42 +4,46 @@
 //! sees its memory. Transposes and slices are views; results of operations are new, packed arrays in C order. Kernels run
 //! in the order of the calls, so nothing waits until somebody wants to see numbers.
 
-use super::{Lease, Slot, choose, interrupt, verify};
-use crate::config::{GpuVerify, config};
-use crate::dispatch::{Device, fault_error, known, model::Case};
+use super::{Lease, Slot, choose, interrupt};
+use crate::config::config;
+use crate::dispatch::{Device, fault_error};
 use crate::fork;
-use crate::observe::{self, CallEvent};
-use crate::ops::{CallOptions, shape_mismatch};
-use crate::report::{Clock, Engine, Report, Span};
+use crate::ops::shape_mismatch;
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Complex64, DType, Error, MatrixView, MatrixViewMut, Result, Scalar,
+    Argument, BatchView, BatchViewMut, Code, Complex64, DType, ElementType, Error, Half, MatrixViewMut, Result, Scalar,
+    Stored,
 };
-use lapack_ai_opencl::kernels::{DeviceView, copy::copy, gemm::gemm, norm, scale};
-use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Trace, injected};
+use lapack_ai_opencl::kernels::copy::{copy, copy_16};
+use lapack_ai_opencl::kernels::{DeviceView, Element, norm, scale};
+use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+pub use super::array_product::{Sums, matmul_on_device};
 use super::transfer::{Packing, Source, Target, download, upload};
 pub use lapack_ai_opencl::kernels::norm::Norm;
 
 /// An array in the memory of an OpenCL device.
 #[derive(Clone, Debug)]
 pub struct DeviceArray {
-    slot: &'static Slot,
-    gpu: Gpu,
-    block: Arc<Block>,
-    dtype: DType,
-    shape: Vec<usize>,
+    pub(super) slot: &'static Slot,
+    pub(super) gpu: Gpu,
+    pub(super) block: Arc<Block>,
+    pub(super) dtype: ElementType,
+    pub(super) shape: Vec<usize>,
     /// In elements.
-    strides: Vec<isize>,
+    pub(super) strides: Vec<isize>,
     /// In elements.
     offset: usize,
 }
 
-type Outcome<R> = std::result::Result<R, Fault>;
+pub(super) type Outcome<R> = std::result::Result<R, Fault>;
+
+/// Work on corresponding matrices of two arrays.
+type PairWork<'a, E> = dyn FnMut(DeviceView<'_, E>, DeviceView<'_, E>) -> Outcome<()> + 'a;
 
 /// Strides of a packed array in C order.
-fn packed(shape: &[usize]) -> Vec<isize> {
+pub(super) fn packed(shape: &[usize]) -> Vec<isize> {
     let mut strides = vec![0; shape.len()];
     let mut next = 1;
     for (stride, &extent) in strides.iter_mut().zip(shape).rev() {
@@ -49,7 +53,7 @@ fn packed(shape: &[usize]) -> Vec<isize> {
     strides
 }
 
-fn lease(operation: &'static str, slot: &'static Slot) -> Result<Lease> {
+pub(super) fn lease(operation: &'static str, slot: &'static Slot) -> Result<Lease> {
     slot.lease().map_err(|why| Error::text(Code::GpuUnavailable, operation, why))
 }
 
@@ -60,6 +64,23 @@ impl DeviceArray {
     /// # Errors
     /// `LAP-E040` if there is no such device; `LAP-E033` with the number if it has not enough memory; `LAP-E041` if it fails.
     pub fn from_host<T: Scalar>(device: Device, shape: &[usize], source: &BatchView<'_, T>) -> Result<Self> {
+        Self::uploaded(device, shape, T::DTYPE.into(), source)
+    }
+
+    /// As [`DeviceArray::from_host`], for 16-bit elements.
+    ///
+    /// # Errors
+    /// As [`DeviceArray::from_host`].
+    pub fn from_host_16(device: Device, half: Half, shape: &[usize], source: &BatchView<'_, u16>) -> Result<Self> {
+        Self::uploaded(device, shape, half.into(), source)
+    }
+
+    fn uploaded<T: Stored>(
+        device: Device,
+        shape: &[usize],
+        dtype: ElementType,
+        source: &BatchView<'_, T>,
+    ) -> Result<Self> {
         const OPERATION: &str = "to_device";
         let _inside = fork::inside();
         if !config()?.gpu_enabled {
@@ -69,7 +90,7 @@ impl DeviceArray {
         let slot = choose(device).map_err(unavailable)?;
         let lease = lease(OPERATION, slot)?;
         let outcome = slot.gpu().and_then(|gpu| {
-            let array = Self::new(slot, &gpu, T::DTYPE, shape)?;
+            let array = Self::new(slot, &gpu, dtype, shape)?;
             let packing = Packing { rows: source.rows(), cols: source.cols(), col_major: false };
             let source = Source { view: source, matrices: 0..source.count(), row: 0, col: 0 };
             upload(&gpu, &array.block, &source, packing, &interrupt())?;
@@ -79,8 +100,8 @@ impl DeviceArray {
     }
 
     /// A new, packed array with undefined contents.
-    fn new(slot: &'static Slot, gpu: &Gpu, dtype: DType, shape: &[usize]) -> Outcome<Self> {
-        if dtype.is_double() && !gpu.info().float64 {
+    pub(super) fn new(slot: &'static Slot, gpu: &Gpu, dtype: ElementType, shape: &[usize]) -> Outcome<Self> {
+        if dtype.sums().is_double() && !gpu.info().float64 {
             let text = format!("{} has no double precision; convert to float32 first", gpu.info().name);
             return Err(Fault::new(FaultKind::NoFloat64, text));
         }
@@ -101,8 +122,19 @@ impl DeviceArray {
     }
 
     /// Element type.
-    pub fn dtype(&self) -> DType {
+    pub fn dtype(&self) -> ElementType {
         self.dtype
+    }
+
+    /// The element type, where it is one that LAPACK computes in.
+    ///
+    /// # Errors
+    /// `LAP-E004` for 16-bit elements.
+    fn computed(&self, operation: &'static str) -> Result<DType> {
+        match self.dtype {
+            ElementType::Lapack(dtype) => Ok(dtype),
+            ElementType::Half(half) => Err(only_products(operation, half)),
+        }
     }
 
     /// All extents.
@@ -202,7 +234,13 @@ impl DeviceArray {
 
     /// The array as matrices under leading dimensions `batch`, its own repeated where they are 1; `None` where the matrices
     /// do not follow each other at one stride.
-    fn matrices(&self, batch: &[usize]) -> Option<Outcome<DeviceView<'_>>> {
+    pub(super) fn matrices<E: Element>(&self, batch: &[usize], dtype: E) -> Option<Outcome<DeviceView<'_, E>>> {
+        let (shape, strides) = self.stack(batch)?;
+        Some(DeviceView::new(&self.block, dtype, self.offset, shape, strides))
+    }
+
+    /// Shape and strides of these matrices: (batch, rows, columns).
+    pub(super) fn stack(&self, batch: &[usize]) -> Option<([usize; 3], [isize; 3])> {
         let (axes, last) = (self.shape.len(), self.shape.len().checked_sub(2)?);
         let missing = batch.len().checked_sub(last)?;
         // An empty batch has no strides that could disagree.
@@ -222,7 +260,7 @@ impl DeviceArray {
         }
         let shape = [batch.iter().product(), self.shape[axes - 2], self.shape[axes - 1]];
         let strides = [stride.unwrap_or(0), self.strides[axes - 2], self.strides[axes - 1]];
-        Some(DeviceView::new(&self.block, self.dtype, self.offset, shape, strides))
+        Some((shape, strides))
     }
 
     /// A packed copy, conjugated if asked for.
@@ -235,34 +273,37 @@ impl DeviceArray {
         lease.settle(self.copy_out(conjugate)).map_err(|fault| fault_error("copy", &fault))
     }
 
-    fn copy_out(&self, conjugate: bool) -> Outcome<Self> {
+    pub(super) fn copy_out(&self, conjugate: bool) -> Outcome<Self> {
         let target = Self::new(self.slot, &self.gpu, self.dtype, &self.shape)?;
-        self.each_matrices(&target, &mut |source, target| copy(&self.gpu, source, conjugate, target))?;
+        match self.dtype {
+            ElementType::Lapack(dtype) => {
+                self.each_matrices(&target, dtype, &mut |from, to| copy(&self.gpu, from, conjugate, to))?;
+            }
+            ElementType::Half(half) => {
+                self.each_matrices(&target, half, &mut |from, to| copy_16(&self.gpu, from, to))?;
+            }
+        }
         Ok(target)
     }
 
     /// Calls `work` for corresponding matrices of this array and of `target`, which is packed and of the same shape: once
     /// where this array's matrices follow each other at one stride, else for each entry of the leading axis.
-    fn each_matrices(
-        &self,
-        target: &Self,
-        work: &mut dyn FnMut(DeviceView<'_>, DeviceView<'_>) -> Outcome<()>,
-    ) -> Outcome<()> {
+    fn each_matrices<E: Element>(&self, target: &Self, dtype: E, work: &mut PairWork<'_, E>) -> Outcome<()> {
         if self.shape.len() < 2 {
             let (row, target) = (self.with_axis(0), target.with_axis(0));
             return if self.shape.is_empty() {
-                row.with_axis(0).each_matrices(&target.with_axis(0), work)
+                row.with_axis(0).each_matrices(&target.with_axis(0), dtype, work)
             } else {
-                row.each_matrices(&target, work)
+                row.each_matrices(&target, dtype, work)
             };
         }
         let batch = &self.shape[..self.shape.len() - 2];
-        if let (Some(source), Some(target)) = (self.matrices(batch), target.matrices(batch)) {
+        if let (Some(source), Some(target)) = (self.matrices(batch, dtype), target.matrices(batch, dtype)) {
             return work(source?, target?);
         }
         (0..self.shape[0]).try_for_each(|index| {
             let part = |array: &Self| array.sliced(0, index, 1, 1).without_axis(0);
-            part(self).each_matrices(&part(target), work)
+            part(self).each_matrices(&part(target), dtype, work)
         })
     }
 
@@ -279,14 +320,31 @@ impl DeviceArray {
     /// # Panics
     /// If `target` has another length or type.
     pub fn to_host<T: Scalar>(&self, target: &mut [T]) -> Result<()> {
-        assert!(target.len() == self.size() && self.dtype == T::DTYPE);
+        assert!(self.dtype == T::DTYPE.into());
+        self.downloaded(target)
+    }
+
+    /// As [`DeviceArray::to_host`], for 16-bit elements.
+    ///
+    /// # Errors
+    /// As [`DeviceArray::to_host`].
+    ///
+    /// # Panics
+    /// As [`DeviceArray::to_host`].
+    pub fn to_host_16(&self, target: &mut [u16]) -> Result<()> {
+        assert!(matches!(self.dtype, ElementType::Half(_)));
+        self.downloaded(target)
+    }
+
+    fn downloaded<T: Stored>(&self, target: &mut [T]) -> Result<()> {
+        assert_eq!(target.len(), self.size());
         let _inside = fork::inside();
         let lease = lease("numpy", self.slot)?;
         let outcome = self.download(target);
         lease.settle(outcome).map_err(|fault| fault_error("numpy", &fault))
     }
 
-    fn download<T: Scalar>(&self, target: &mut [T]) -> Outcome<()> {
+    fn download<T: Stored>(&self, target: &mut [T]) -> Outcome<()> {
         // One long row; a view is packed on the device first, so that the bus carries its elements only.
         let packed;
         let (block, offset) = if self.is_packed() {
@@ -311,10 +369,11 @@ impl DeviceArray {
     /// `LAP-E033`, `LAP-E041`.
     pub fn scaled(&self, alpha: Complex64) -> Result<Self> {
         let _inside = fork::inside();
+        let dtype = self.computed("scale")?;
         let lease = lease("scale", self.slot)?;
         let work = || {
             let target = Self::new(self.slot, &self.gpu, self.dtype, &self.shape)?;
-            self.each_matrices(&target, &mut |x, y| scale::scale(&self.gpu, alpha, x, y))?;
+            self.each_matrices(&target, dtype, &mut |x, y| scale::scale(&self.gpu, alpha, x, y))?;
             Ok(target)
         };
         lease.settle(work()).map_err(|fault| fault_error("scale", &fault))
@@ -331,10 +390,11 @@ impl DeviceArray {
             return Err(shape_mismatch("add", Argument::at(1, "b"), text));
         }
         let _inside = fork::inside();
+        let dtype = self.computed("add")?;
         let lease = lease("add", self.slot)?;
         let work = || {
             let target = other.copy_out(false)?;
-            self.each_matrices(&target, &mut |x, y| scale::axpby(&self.gpu, alpha, x, beta, y))?;
+            self.each_matrices(&target, dtype, &mut |x, y| scale::axpby(&self.gpu, alpha, x, beta, y))?;
             Ok(target)
         };
         lease.settle(work()).map_err(|fault| fault_error("add", &fault))
@@ -350,14 +410,15 @@ impl DeviceArray {
             return Err(Error::text(Code::NotAMatrix, "norm", text).argument(Argument::at(0, "x")));
         }
         let _inside = fork::inside();
+        let dtype = self.computed("norm")?;
         let lease = lease("norm", self.slot)?;
         let work = || {
             let batch = &self.shape[..self.shape.len() - 2];
-            match self.matrices(batch) {
+            match self.matrices(batch, dtype) {
                 Some(view) => norm::norm(&self.gpu, which, view?),
                 None => {
                     let packed = self.copy_out(false)?;
-                    let view = packed.matrices(batch).expect("a packed array has one stride");
+                    let view = packed.matrices(batch, dtype).expect("a packed array has one stride");
                     norm::norm(&self.gpu, which, view?)
                 }
             }
@@ -365,7 +426,7 @@ impl DeviceArray {
         lease.settle(work()).map_err(|fault| fault_error("norm", &fault))
     }
 
-    fn must_match(&self, other: &Self, operation: &'static str) -> Result<()> {
+    pub(super) fn must_match(&self, other: &Self, operation: &'static str) -> Result<()> {
         if !self.gpu.is(&other.gpu) {
             let text = format!("the arrays lie on {} and {}", self.device_name(), other.device_name());
             let fix = "move one of them: lap.to_device(a.numpy(), device=...).";
@@ -380,209 +441,13 @@ impl DeviceArray {
     }
 }
 
-/// Product of device arrays under NumPy's rules, their leading dimensions broadcast; the result stays on the device.
-///
-/// # Errors
-/// `LAP-E002` for shapes that do not fit, `LAP-E004` for different types, `LAP-E033`, `LAP-E041`.
-pub fn matmul_on_device(a: &DeviceArray, b: &DeviceArray, options: CallOptions) -> Result<(DeviceArray, Report)> {
-    const OPERATION: &str = "matmul";
-    let axes = |array: &DeviceArray| array.shape.len();
-    let (m, k, n) = match (axes(a), axes(b)) {
-        (2.., 2..) => (a.shape[axes(a) - 2], a.shape[axes(a) - 1], b.shape[axes(b) - 1]),
-        _ => {
-            let text = "a matrix needs two dimensions".to_string();
-            return Err(Error::text(Code::NotAMatrix, OPERATION, text));
-        }
-    };
-    let observed = observe::is_observed();
-    let timed = observed || options.timed;
-    let mut clock = Clock::start(timed);
-    let batch = broadcast(&a.shape[..axes(a) - 2], &b.shape[..axes(b) - 2]);
-    let count = batch.as_ref().map_or(0, |batch| batch.iter().product());
-    let mut report = Report::new(OPERATION, a.dtype, m, n, count);
-    let work = |report: &mut Report| -> Result<DeviceArray> {
-        a.must_match(b, OPERATION)?;
-        if b.shape[axes(b) - 2] != k {
-            let rows = b.shape[axes(b) - 2];
-            let text = format!("the first matrix has {k} columns, so the second needs {k} rows, not {rows}");
-            return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
-        }
-        let Some(batch) = batch.clone() else {
-            let (a, b) = (&a.shape[..axes(a) - 2], &b.shape[..axes(b) - 2]);
-            let text = format!("the leading dimensions {a:?} and {b:?} do not fit together");
-            return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
-        };
-        let _inside = fork::inside();
-        let lease = lease(OPERATION, a.slot)?;
-        report.engine = Engine::OpenCl;
-        report.reason = "the operands lie on the device".into();
-        report.device = Some(Arc::from(a.device_name()));
-        report.routine = "gemm";
-        let case = Case::matmul(a.dtype, m, n, k).batched(count);
-        let outcome = multiply(a, b, &batch, (m, n), timed, &case, report);
-        match lease.settle(outcome) {
-            Ok(product) => Ok(product),
-            Err(fault) if super::was_cancelled(&fault) => Err(super::cancelled(OPERATION)),
-            Err(fault) if options.device == Device::RequireGpu => Err(fault_error(OPERATION, &fault)),
-            Err(fault) => {
-                let stood_in = match a.dtype {
-                    DType::Float32 => on_cpu::<f32>(a, b, &batch, options, report, &fault),
-                    DType::Float64 => on_cpu::<f64>(a, b, &batch, options, report, &fault),
-                    DType::Complex64 => on_cpu::<lapack_ai_core::Complex32>(a, b, &batch, options, report, &fault),
-                    DType::Complex128 => on_cpu::<Complex64>(a, b, &batch, options, report, &fault),
-                };
-                // Where operands or result cannot cross, what the device said is the error.
-                stood_in.map_err(|_| fault_error(OPERATION, &fault))
-            }
-        }
-    };
-    let result = work(&mut report);
-    clock.lap(&mut report.times.total);
-    if observed {
-        observe::emit(&CallEvent { report: &report, error: result.as_ref().err() });
-    }
-    result.map(|array| (array, report))
-}
-
-/// The product by the CPU after the device failed with `fault`, brought back to the device.
-fn on_cpu<T: Scalar>(
-    a: &DeviceArray,
-    b: &DeviceArray,
-    batch: &[usize],
-    options: CallOptions,
-    report: &mut Report,
-    fault: &Fault,
-) -> Result<DeviceArray> {
-    let fetch = |array: &DeviceArray| {
-        let mut data = vec![T::ZERO; array.size()];
-        array.to_host(&mut data).map(|()| data)
-    };
-    let (a_data, b_data) = (fetch(a)?, fetch(b)?);
-    fn stack<'a, T: Scalar>(array: &DeviceArray, data: &'a [T]) -> BatchView<'a, T> {
-        let (lead, [rows, cols]) = (
-            &array.shape[..array.shape.len() - 2],
-            [array.shape[array.shape.len() - 2], array.shape[array.shape.len() - 1]],
-        );
-        let strides: Vec<isize> = packed(&array.shape)[..lead.len()].to_vec();
-        // SAFETY: the slice holds the packed array.
-        unsafe {
-            let first = MatrixView::from_raw(data.as_ptr(), rows, cols, cols as isize, 1);
-            BatchView::from_raw(first, lead, &strides)
-        }
-    }
-    let (a_view, b_view) = (stack(a, &a_data), stack(b, &b_data));
-    let (m, n) = (a_view.rows(), b_view.cols());
-    let mut shape = batch.to_vec();
-    shape.extend([m, n]);
-    let mut c_data = vec![T::ZERO; shape.iter().product()];
-    // SAFETY: the vector holds the packed result and is borrowed for writing.
-    let mut c = unsafe {
-        let first = MatrixViewMut::from_raw(c_data.as_mut_ptr(), m, n, n as isize, 1);
-        BatchViewMut::from_raw(first, batch, &packed(&shape)[..batch.len()])
-    };
-    let cpu = CallOptions { device: Device::Cpu, ..options };
-    let done = crate::ops::matmul::matmul_into(&a_view, &b_view, &mut c, cpu)?;
-    let result = DeviceArray::from_host(a.device(), &shape, &c.as_view())?;
-    let reason = format!("{} failed: {fault}", a.device_name());
-    report.warnings.push(crate::dispatch::not_used("matmul", &reason, "the CPU stepped in".to_string()));
-    (report.engine, report.reason, report.device) = (Engine::Cpu, reason.into(), None);
-    (report.routine, report.times, report.verified) = (done.routine, done.times, false);
-    report.spans.clear();
-    Ok(result)
-}
-
-/// NumPy's broadcasting of leading dimensions.
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
-    let axes = a.len().max(b.len());
-    let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(axes).map_or(1, |axis| shape[axis]);
-    let one = |axis| match (extent(a, axis), extent(b, axis)) {
-        (1, other) | (other, 1) => Some(other),
-        (same, other) => (same == other).then_some(same),
-    };
-    (0..axes).map(one).collect()
-}
-
-fn multiply(
-    a: &DeviceArray,
-    b: &DeviceArray,
-    batch: &[usize],
-    (m, n): (usize, usize),
-    timed: bool,
-    case: &Case,
-    report: &mut Report,
-) -> Outcome<DeviceArray> {
-    let (slot, gpu) = (a.slot, &a.gpu);
-    let mut shape = batch.to_vec();
-    shape.extend([m, n]);
-    let c = DeviceArray::new(slot, gpu, a.dtype, &shape)?;
-    // What does not follow at one stride is packed first, in the shape that it has.
-    let (a_packed, b_packed);
-    let a = if a.matrices(batch).is_some() {
-        a
-    } else {
-        a_packed = spread(a, batch)?;
-        &a_packed
-    };
-    let b = if b.matrices(batch).is_some() {
-        b
-    } else {
-        b_packed = spread(b, batch)?;
-        &b_packed
-    };
-    let [av, bv, cv] = [a, b, &c].map(|array| array.matrices(batch).expect("packed where it was not"));
-    let (av, bv, cv) = (av?, bv?, cv?);
-    let (one, zero) = (Complex64::new(1.0, 0.0), Complex64::new(0.0, 0.0));
-    let trace = Trace::default();
-    let started = Instant::now();
-    trace.enter(|| gemm(gpu, one, (av, false), (bv, false), zero, cv))?;
-    if injected(FaultKind::WrongResult) {
-        scale::scale(gpu, Complex64::new(1.5, 0.0), cv, cv)?;
-    }
-    let mode = config().map_or(GpuVerify::Sample, |config| config.gpu_verify);
-    let checks = mode == GpuVerify::Full || (mode == GpuVerify::Sample && slot.credit.allows());
-    if !timed && !checks {
-        // The kernel is not waited for: its time is a guess of the model, for the credit alone.
-        let guess = known::of_slot(slot).model().seconds(Engine::OpenCl, case).unwrap_or(0.0);
-        slot.credit.book(Duration::from_secs_f64(guess), None);
-        return Ok(c);
-    }
-    gpu.wait_for(&c.block)?;
-    let total = started.elapsed();
-    let checking = match mode {
-        _ if !checks => None,
-        GpuVerify::Full => Some(full(gpu, av, bv, cv)?),
-        _ => Some(verify::sample(gpu, av, bv, cv)?),
-    };
-    slot.credit.book(total, checking);
-    report.verified = checking.is_some();
-    report.spans = trace.spans().into_iter().map(Span::from).collect();
-    let kernels = report.spans.iter().map(|span| span.seconds).sum::<f64>();
-    report.times.compute = Duration::from_secs_f64(kernels);
-    known::of_slot(slot).learn(case, Engine::OpenCl, kernels, 0.0);
-    Ok(c)
-}
-
-fn full(gpu: &Gpu, a: DeviceView<'_>, b: DeviceView<'_>, c: DeviceView<'_>) -> Outcome<Duration> {
-    match c.dtype() {
-        DType::Float32 => verify::full::<f32>(gpu, a, b, c),
-        DType::Float64 => verify::full::<f64>(gpu, a, b, c),
-        DType::Complex64 => verify::full::<lapack_ai_core::Complex32>(gpu, a, b, c),
-        DType::Complex128 => verify::full::<Complex64>(gpu, a, b, c),
-    }
-}
-
-/// A packed copy with the leading dimensions `batch`.
-fn spread(array: &DeviceArray, batch: &[usize]) -> Outcome<DeviceArray> {
-    let mut view = array.clone();
-    while view.shape.len() < batch.len() + 2 {
-        view = view.with_axis(0);
-    }
-    for (axis, &extent) in batch.iter().enumerate() {
-        if view.shape[axis] != extent {
-            (view.shape[axis], view.strides[axis]) = (extent, 0);
-        }
-    }
-    view.copy_out(false)
+/// The error for an operation that 16-bit elements have not.
+#[cold]
+fn only_products(operation: &'static str, half: Half) -> Error {
+    let text = format!("arrays of {} on a device are for products only", half.name());
+    Error::text(Code::UnsupportedDType, operation, text)
+        .argument(Argument::at(0, "x"))
+        .fix(lapack_ai_core::Applicability::Safe, "convert it: lap.to_device(x.numpy().astype('float32')).")
 }
 
 #[cfg(test)]
@@ -594,12 +459,5 @@ mod tests {
         assert_eq!(packed(&[2, 3, 4]), [12, 4, 1]);
         assert_eq!(packed(&[2, 0, 4]), [4, 4, 1]);
         assert!(packed(&[]).is_empty());
-    }
-
-    #[test]
-    fn leading_dimensions_broadcast_as_numpys_do() {
-        assert_eq!(broadcast(&[3, 1], &[4]), Some(vec![3, 4]));
-        assert_eq!(broadcast(&[], &[2]), Some(vec![2]));
-        assert_eq!(broadcast(&[3], &[2]), None);
     }
 }

@@ -6,15 +6,17 @@
 
 use super::chunks::{Budget, Cut, Extents};
 use super::transfer::{Packing, Source, Target, download, upload};
-use super::{Slot, interrupt, verify};
+use super::triple::{self, Triple};
+use super::{Slot, interrupt};
 use crate::config::{GpuVerify, config};
+use crate::ops::CallOptions;
 use crate::report::{Report, Span};
-use lapack_ai_core::{BatchView, BatchViewMut, Code, Complex64, Error, Scalar};
-use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm, scale::scale};
+use lapack_ai_core::{BatchView, BatchViewMut, Code, Complex64, DType, Error, Scalar};
+use lapack_ai_opencl::kernels::{DeviceView, Element, scale::scale};
 use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, Trace, injected};
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,40 +25,39 @@ const PANEL: usize = 16 << 20;
 /// Most panels of a product.
 const MOST_PANELS: usize = 8;
 
-const ONE: Complex64 = Complex64::new(1.0, 0.0);
-const ZERO: Complex64 = Complex64::new(0.0, 0.0);
-
 /// What a product on a device needs to know.
 pub(crate) struct Product<'a, T: Scalar> {
     pub(crate) a: BatchView<'a, T>,
     pub(crate) b: BatchView<'a, T>,
     pub(crate) c: &'a BatchViewMut<'a, T>,
+    pub(crate) options: CallOptions,
 }
 
 /// A packed matrix, or a run of them, on the device.
-struct Resident {
-    block: Block,
-    packing: Packing,
-    batch: usize,
+pub(super) struct Resident<E> {
+    pub(super) block: Block,
+    pub(super) packing: Packing,
+    pub(super) batch: usize,
+    pub(super) dtype: E,
 }
 
-impl Resident {
-    fn view<T: Scalar>(&self) -> Result<DeviceView<'_>, Fault> {
+impl<E: Element> Resident<E> {
+    pub(super) fn view(&self) -> Result<DeviceView<'_, E>, Fault> {
         let Packing { rows, cols, .. } = self.packing;
         let (row_stride, col_stride) = self.packing.strides();
         let strides = [self.packing.elements() as isize, row_stride, col_stride];
-        DeviceView::new(&self.block, T::DTYPE, 0, [self.batch, rows, cols], strides)
+        DeviceView::new(&self.block, self.dtype, 0, [self.batch, rows, cols], strides)
     }
 }
 
 /// A part of C that is being computed, with what it is computed from where a check still needs it.
 struct Piece {
-    c: Resident,
+    c: Resident<DType>,
     /// Which matrices, rows and columns of C.
     matrices: Range<usize>,
     rows: Range<usize>,
     cols: Range<usize>,
-    operands: Option<(Arc<Resident>, Arc<Resident>)>,
+    operands: Option<[Arc<Resident<DType>>; 2]>,
 }
 
 /// Bytes that a device has for a product. An eighth is left to the pool, whose blocks are up to that much larger than what
@@ -81,7 +82,8 @@ impl<'a, T: Scalar> Product<'a, T> {
         let started = Instant::now();
         let trace = Trace::default();
         let stop = interrupt();
-        let outcome = trace.enter(|| self.pieces(slot, gpu, &trace, &stop, report));
+        let tf32 = triple::in_tf32(gpu, self.options, T::DTYPE, report);
+        let outcome = trace.enter(|| self.pieces(slot, gpu, tf32, &trace, &stop, report));
         let total = started.elapsed();
         let checking = outcome?;
         slot.credit.book(total, checking);
@@ -99,6 +101,7 @@ impl<'a, T: Scalar> Product<'a, T> {
         &self,
         slot: &Slot,
         gpu: &Gpu,
+        tf32: bool,
         trace: &Trace,
         stop: Interrupt<'_>,
         report: &mut Report,
@@ -122,6 +125,7 @@ impl<'a, T: Scalar> Product<'a, T> {
         if extents.pieces(cut) == 1 {
             let piece = self.compute(
                 gpu,
+                tf32,
                 cut,
                 0..extents.batch,
                 0..extents.m,
@@ -130,62 +134,100 @@ impl<'a, T: Scalar> Product<'a, T> {
                 stop,
                 checks != Checks::None,
             )?;
-            return self.finish(gpu, piece, stop, checks == Checks::All);
+            return self.finish(gpu, tf32, piece, stop, checks == Checks::All);
         }
         // Where memory was the reason to cut, a piece is made only when the one before the last is back.
         let ahead = if resident { MOST_PANELS } else { 0 };
+        let todo = Mutex::new(self.blocks(cut).enumerate());
         thread::scope(|scope| {
             let (send, receive) = sync_channel::<Piece>(ahead);
             let finisher = scope.spawn(move || {
                 trace.enter(|| {
                     let mut checking: Option<Duration> = None;
                     for piece in receive {
-                        if let Some(time) = self.finish(gpu, piece, stop, checks == Checks::All)? {
+                        if let Some(time) = self.finish(gpu, tf32, piece, stop, checks == Checks::All)? {
                             *checking.get_or_insert_default() += time;
                         }
                     }
                     Ok(checking)
                 })
             });
-            let made = self.send_all(gpu, cut, stop, checks, &send);
+            let mut cached = Cached { roomy: resident, ..Cached::default() };
+            let made = match resident {
+                false => self.send_all(gpu, tf32, cut, stop, checks, &todo, &mut cached, &send),
+                // What all panels need comes first; then two panels at a time, so that the bus is busy while the host prepares
+                // one of them.
+                true => self.common(gpu, &mut cached, stop).and_then(|()| {
+                    let mut second = cached.clone();
+                    let other = scope.spawn({
+                        let (todo, send) = (&todo, send.clone());
+                        move || trace.enter(|| self.send_all(gpu, tf32, cut, stop, checks, todo, &mut second, &send))
+                    });
+                    let made = self.send_all(gpu, tf32, cut, stop, checks, &todo, &mut cached, &send);
+                    made.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                }),
+            };
             drop(send);
             let finished = finisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             made.and(finished)
         })
     }
 
-    /// Computes piece after piece and hands them on, until the other side ends, which then has the reason.
+    /// Uploads the operands that every panel of a product needs as a whole.
+    fn common(&self, gpu: &Gpu, cached: &mut Cached, stop: Interrupt<'_>) -> Result<(), Fault> {
+        let Extents { m, n, k, batch, shared, .. } = self.extents();
+        if batch == 1 || shared[1] {
+            part(gpu, &self.b, &(0..1), &(0..k), &(0..n), &mut cached.b, true, stop)?;
+        }
+        if batch > 1 && shared[0] {
+            part(gpu, &self.a, &(0..1), &(0..m), &(0..k), &mut cached.a, true, stop)?;
+        }
+        Ok(())
+    }
+
+    /// Matrices, rows and columns of C of the pieces, in the order in which they find most of what they need on the device.
+    fn blocks(&self, cut: Cut) -> impl Iterator<Item = [Range<usize>; 3]> + Send + use<T> {
+        let Extents { m, n, batch, .. } = self.extents();
+        ranges(batch, cut.batch).flat_map(move |matrices| {
+            ranges(n, cut.n).flat_map(move |cols| {
+                let matrices = matrices.clone();
+                ranges(m, cut.m).map(move |rows| [matrices.clone(), rows, cols.clone()])
+            })
+        })
+    }
+
+    /// Computes piece after piece of those left to do and hands them on, until the other side ends, which then has the
+    /// reason.
     fn send_all(
         &self,
         gpu: &Gpu,
+        tf32: bool,
         cut: Cut,
         stop: Interrupt<'_>,
         checks: Checks,
-        send: &std::sync::mpsc::SyncSender<Piece>,
+        todo: &Mutex<impl Iterator<Item = (usize, [Range<usize>; 3])>>,
+        cached: &mut Cached,
+        send: &SyncSender<Piece>,
     ) -> Result<(), Fault> {
-        let Extents { m, n, batch, .. } = self.extents();
-        let mut cached = Cached::default();
-        let mut first = true;
-        for matrices in ranges(batch, cut.batch) {
-            for cols in ranges(n, cut.n) {
-                for rows in ranges(m, cut.m) {
-                    let check = checks == Checks::All || (checks == Checks::First && first);
-                    first = false;
-                    let piece =
-                        self.compute(gpu, cut, matrices.clone(), rows, cols.clone(), &mut cached, stop, check)?;
-                    if send.send(piece).is_err() {
-                        return Ok(());
-                    }
-                }
+        loop {
+            let next = todo.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((index, [matrices, rows, cols])) = next else { return Ok(()) };
+            let check = checks == Checks::All || (checks == Checks::First && index == 0);
+            let piece = self.compute(gpu, tf32, cut, matrices, rows, cols, cached, stop, check);
+            let sent = piece.map(|piece| send.send(piece).is_ok());
+            if sent != Ok(true) {
+                // Whoever shares the work ends too.
+                todo.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+                return sent.map(drop);
             }
         }
-        Ok(())
     }
 
     /// Uploads what a piece needs and launches its kernels.
     fn compute(
         &self,
         gpu: &Gpu,
+        tf32: bool,
         cut: Cut,
         matrices: Range<usize>,
         rows: Range<usize>,
@@ -197,17 +239,17 @@ impl<'a, T: Scalar> Product<'a, T> {
         let k = self.a.cols();
         let packing = Packing { rows: rows.len(), cols: cols.len(), col_major: false };
         let c = gpu.alloc((matrices.len() * packing.elements() * size_of::<T>()).max(1))?;
-        let c = Resident { block: c, packing, batch: matrices.len() };
+        let c = Resident { block: c, packing, batch: matrices.len(), dtype: T::DTYPE };
         let mut operands = None;
         for (step, inner) in ranges(k, cut.k).enumerate() {
-            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, stop)?;
-            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, stop)?;
-            let beta = if step == 0 { ZERO } else { ONE };
-            gemm(gpu, ONE, (a.view::<T>()?, false), (b.view::<T>()?, false), beta, c.view::<T>()?)?;
-            operands = Some((a, b));
+            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, cached.roomy, stop)?;
+            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, cached.roomy, stop)?;
+            let beta = if step == 0 { 0.0 } else { 1.0 };
+            triple(&a, &b, &c, tf32)?.multiply(gpu, 1.0, beta)?;
+            operands = Some([a, b]);
         }
         if injected(FaultKind::WrongResult) {
-            scale(gpu, Complex64::new(1.5, 0.0), c.view::<T>()?, c.view::<T>()?)?;
+            scale(gpu, Complex64::new(1.5, 0.0), c.view()?, c.view()?)?;
         }
         // A check needs all of k: what was added up from several blocks is not checked.
         let operands = operands.filter(|_| check && cut.k >= k);
@@ -215,13 +257,19 @@ impl<'a, T: Scalar> Product<'a, T> {
     }
 
     /// Checks a piece, if that is wanted, and downloads it.
-    fn finish(&self, gpu: &Gpu, piece: Piece, stop: Interrupt<'_>, full: bool) -> Result<Option<Duration>, Fault> {
+    fn finish(
+        &self,
+        gpu: &Gpu,
+        tf32: bool,
+        piece: Piece,
+        stop: Interrupt<'_>,
+        full: bool,
+    ) -> Result<Option<Duration>, Fault> {
         let mut checking = None;
-        if let Some((a, b)) = &piece.operands {
+        if let Some([a, b]) = &piece.operands {
             // Waited for here, so that the check is not charged with the kernel.
             gpu.wait_for(&piece.c.block)?;
-            let (a, b, c) = (a.view::<T>()?, b.view::<T>()?, piece.c.view::<T>()?);
-            checking = Some(if full { verify::full::<T>(gpu, a, b, c)? } else { verify::sample(gpu, a, b, c)? });
+            checking = Some(triple(a, b, &piece.c, tf32)?.check(gpu, full)?);
         }
         let Piece { c, matrices, rows, cols, .. } = piece;
         let target = Target { view: self.c, matrices, row: rows.start, col: cols.start };
@@ -230,9 +278,18 @@ impl<'a, T: Scalar> Product<'a, T> {
     }
 }
 
+fn triple<'a>(
+    a: &'a Resident<DType>,
+    b: &'a Resident<DType>,
+    c: &'a Resident<DType>,
+    tf32: bool,
+) -> Result<Triple<'a>, Fault> {
+    Ok(Triple::Lapack { a: a.view()?, b: b.view()?, c: c.view()?, tf32 })
+}
+
 /// The warning that memory made pieces of a product.
 #[cold]
-fn in_pieces(gpu: &Gpu, extents: &Extents, pieces: usize) -> Error {
+pub(super) fn in_pieces(gpu: &Gpu, extents: &Extents, pieces: usize) -> Error {
     let gb = |bytes: usize| bytes as f64 / 1e9;
     let (need, have) = (gb(extents.need()), gb(gpu.available()));
     let name = &gpu.info().name;
@@ -258,10 +315,12 @@ enum Checks {
 }
 
 /// The last part of each operand, which the next piece may need again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Cached {
-    a: Option<(Key, Arc<Resident>)>,
-    b: Option<(Key, Arc<Resident>)>,
+    a: Option<(Key, Arc<Resident<DType>>)>,
+    b: Option<(Key, Arc<Resident<DType>>)>,
+    /// Whether there is memory for the next part beside the last: it need not wait for the kernel that reads that one.
+    roomy: bool,
 }
 
 /// Matrices, rows and columns of a part.
@@ -274,9 +333,10 @@ fn part<T: Scalar>(
     matrices: &Range<usize>,
     rows: &Range<usize>,
     cols: &Range<usize>,
-    cached: &mut Option<(Key, Arc<Resident>)>,
+    cached: &mut Option<(Key, Arc<Resident<DType>>)>,
+    roomy: bool,
     stop: Interrupt<'_>,
-) -> Result<Arc<Resident>, Fault> {
+) -> Result<Arc<Resident<DType>>, Fault> {
     // One matrix serves the whole batch.
     let matrices = if view.count() == 1 { 0..1 } else { matrices.clone() };
     let key = [matrices.clone(), rows.clone(), cols.clone()];
@@ -285,13 +345,14 @@ fn part<T: Scalar>(
     {
         return Ok(resident.clone());
     }
-    // Given back before the next is asked for.
-    *cached = None;
+    if !roomy {
+        *cached = None;
+    }
     let packing = Packing { rows: rows.len(), cols: cols.len(), ..Packing::of(view) };
     let block = gpu.alloc((matrices.len() * packing.elements() * size_of::<T>()).max(1))?;
     let batch = matrices.len();
     upload(gpu, &block, &Source { view, matrices, row: rows.start, col: cols.start }, packing, stop)?;
-    let resident = Arc::new(Resident { block, packing, batch });
+    let resident = Arc::new(Resident { block, packing, batch, dtype: T::DTYPE });
     *cached = Some((key, resident.clone()));
     Ok(resident)
 }
@@ -308,7 +369,7 @@ fn panels(extents: &Extents) -> Cut {
 }
 
 /// `0..extent` in steps of `block`; one empty range for nothing.
-fn ranges(extent: usize, block: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn ranges(extent: usize, block: usize) -> impl Iterator<Item = Range<usize>> {
     let block = block.max(1);
     (0..extent.div_ceil(block).max(1)).map(move |index| index * block..((index + 1) * block).min(extent))
 }

@@ -4,9 +4,13 @@
 //! device once somebody used it. A device that was lost is opened anew by the next call that the breaker lets through.
 
 pub mod array;
+mod array_product;
 mod chunks;
+pub(crate) mod half;
 pub(crate) mod matmul;
 mod transfer;
+pub(crate) mod triple;
+pub mod tuning;
 mod verify;
 
 use crate::cancel;
@@ -33,6 +37,7 @@ pub struct Slot {
     opened: Mutex<Option<Gpu>>,
     pub(crate) credit: Credit,
     pub(crate) known: OnceLock<Known>,
+    pub(crate) tuned: tuning::Kept,
 }
 
 /// How a device stands, for people.
@@ -54,6 +59,8 @@ pub struct Status {
     pub staging: Option<usize>,
     /// How its programs came to be; `None` until it is used.
     pub programs: Option<ProgramStats>,
+    /// Where the configurations of its matrix products come from.
+    pub tuning: String,
 }
 
 /// A device with leave to use it once.
@@ -93,6 +100,7 @@ pub(crate) fn slots() -> std::result::Result<&'static [Slot], Fault> {
         opened: Mutex::new(None),
         credit: Credit::default(),
         known: OnceLock::new(),
+        tuned: tuning::Kept::default(),
     };
     Ok(SLOTS.get_or_init(|| found.iter().enumerate().map(slot).collect()))
 }
@@ -115,6 +123,7 @@ impl Slot {
             Some(gpu) if !gpu.is_lost() => Ok(gpu.clone()),
             _ => {
                 let gpu = Gpu::open(self.candidate, &settings())?;
+                gpu.set_tuned(self.tuned.load(self.info()));
                 *opened = Some(gpu.clone());
                 Ok(gpu)
             }
@@ -246,6 +255,7 @@ pub fn devices() -> Vec<Status> {
             pool: opened.as_ref().map(Gpu::pool),
             staging: opened.as_ref().map(Gpu::staging_bytes),
             programs: opened.as_ref().map(Gpu::programs),
+            tuning: slot.tuned.tables(slot.info()).to_string(),
         }
     };
     slots().map_or_else(|_| Vec::new(), |slots| slots.iter().map(status).collect())

@@ -4,7 +4,7 @@
 //! has it, so that contiguous matrices are copied and not rearranged. Element (i, j) of matrix b lies at
 //! `b rows cols + i row_stride + j col_stride`.
 
-use lapack_ai_core::{BatchView, BatchViewMut, Layout, Scalar};
+use lapack_ai_core::{BatchView, BatchViewMut, Layout, Stored};
 use lapack_ai_opencl::{Block, Fault, Gpu, Interrupt};
 use std::mem::size_of;
 use std::ops::Range;
@@ -20,7 +20,7 @@ pub(crate) struct Packing {
 
 impl Packing {
     /// The packing that fits how the host has the matrices.
-    pub(crate) fn of<T: Scalar>(view: &BatchView<'_, T>) -> Self {
+    pub(crate) fn of<T: Stored>(view: &BatchView<'_, T>) -> Self {
         let col_major = matches!(view.layout(), Layout::ColMajor { .. }) && view.rows() != 1;
         Self { rows: view.rows(), cols: view.cols(), col_major }
     }
@@ -89,7 +89,7 @@ pub(crate) struct Target<'a, T> {
 ///
 /// # Panics
 /// If the part is not inside the matrices.
-pub(crate) fn upload<T: Scalar>(
+pub(crate) fn upload<T: Stored>(
     gpu: &Gpu,
     block: &Block,
     source: &Source<'_, T>,
@@ -116,7 +116,7 @@ pub(crate) fn upload<T: Scalar>(
 
 /// # Safety
 /// `source` must have `target.len() / size_of::<T>()` elements, `stride` apart.
-unsafe fn gather<T: Scalar>(source: *const T, stride: isize, target: &mut [u8]) {
+unsafe fn gather<T: Stored>(source: *const T, stride: isize, target: &mut [u8]) {
     let size = size_of::<T>();
     // SAFETY: the caller's promise; pinned memory is aligned to pages and pieces to 64 bytes, and unaligned writes are
     // used where elements are written one by one.
@@ -134,7 +134,7 @@ unsafe fn gather<T: Scalar>(source: *const T, stride: isize, target: &mut [u8]) 
 
 /// # Safety
 /// `target` must have `source.len() / size_of::<T>()` writable elements, `stride` apart, that nobody else reaches.
-unsafe fn scatter<T: Scalar>(source: &[u8], target: *mut T, stride: isize) {
+unsafe fn scatter<T: Stored>(source: &[u8], target: *mut T, stride: isize) {
     let size = size_of::<T>();
     // SAFETY: as for `gather`.
     unsafe {
@@ -156,7 +156,7 @@ unsafe fn scatter<T: Scalar>(source: &[u8], target: *mut T, stride: isize) {
 ///
 /// # Panics
 /// If the part is not inside the matrices.
-pub(crate) fn download<T: Scalar>(
+pub(crate) fn download<T: Stored>(
     gpu: &Gpu,
     block: &Block,
     start: usize,

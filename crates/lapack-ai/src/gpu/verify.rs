@@ -8,12 +8,13 @@
 //! * `full`: Freivalds' check of every product, `|A (B x) - C x| <= gamma |A| (|B| |x|)` for a random vector x. An element
 //!   that is wrong by more than rounding escapes only if x hides it, which for random reals has probability 0.
 //!
-//! Errors up to `4 (k + n + 8) eps` of the bound count as rounding.
+//! Errors up to `4 (k + n + 8) eps` of the bound count as rounding, and what the operands lose where they are rounded first. Of
+//! products of 16-bit matrices samples are checked, with the rounding of the result allowed for.
 //!
 //! Source: Freivalds, Probabilistic machines can use less running time, IFIP Congress 1977.
 
-use lapack_ai_core::{Complex64, DType, Scalar};
-use lapack_ai_opencl::kernels::{DeviceView, check};
+use lapack_ai_core::{Complex64, DType, Half, Scalar};
+use lapack_ai_opencl::kernels::{DeviceView, check, gemm_mixed::HalfProduct};
 use lapack_ai_opencl::{Fault, FaultKind, Gpu};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -78,6 +79,25 @@ fn seed() -> u64 {
     now ^ CALLS.fetch_add(1, Ordering::Relaxed).rotate_left(32)
 }
 
+/// What rounds beside the sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rounding {
+    /// Nothing.
+    Sums,
+    /// The operands, to TF32: 2^-11 each.
+    Tf32,
+}
+
+impl Rounding {
+    /// Relative error of a product of two operands, with some room for its own rounding.
+    fn of_operands(self) -> f64 {
+        match self {
+            Rounding::Sums => 0.0,
+            Rounding::Tf32 => 1.01 / 1024.0,
+        }
+    }
+}
+
 fn eps(dtype: DType) -> f64 {
     match dtype {
         DType::Float32 | DType::Complex64 => f64::from(f32::EPSILON),
@@ -94,21 +114,64 @@ fn exceeds(difference: f64, allowed: f64) -> bool {
 ///
 /// # Errors
 /// `WrongResult` with the element that differs most.
-pub(crate) fn sample(gpu: &Gpu, a: DeviceView<'_>, b: DeviceView<'_>, c: DeviceView<'_>) -> Result<Duration, Fault> {
+pub(crate) fn sample(
+    gpu: &Gpu,
+    a: DeviceView<'_>,
+    b: DeviceView<'_>,
+    c: DeviceView<'_>,
+    rounding: Rounding,
+) -> Result<Duration, Fault> {
+    let tolerance = SLACK * (a.shape()[2] + 8) as f64 * eps(c.dtype()) + rounding.of_operands();
+    compare(
+        gpu,
+        c.shape(),
+        |sample| tolerance * sample.bound,
+        |positions| check::check_samples(gpu, Complex64::new(1.0, 0.0), (a, false), (b, false), c, positions),
+    )
+}
+
+/// As [`sample`], for the product of 16-bit matrices.
+///
+/// # Errors
+/// As [`sample`].
+pub(crate) fn sample_half(
+    gpu: &Gpu,
+    a: DeviceView<'_, Half>,
+    b: DeviceView<'_, Half>,
+    c: HalfProduct<'_>,
+) -> Result<Duration, Fault> {
+    let (shape, rounded) = match c {
+        HalfProduct::Rounded(c) => (c.shape(), Some(c.dtype())),
+        HalfProduct::Float32(c) => (c.shape(), None),
+    };
+    let tolerance = SLACK * (a.shape()[2] + 8) as f64 * f64::from(f32::EPSILON);
+    let allowed = |sample: &check::Sample| match rounded {
+        None => tolerance * sample.bound,
+        // What may be above the largest number may be Inf.
+        Some(half) if sample.bound >= half.largest() => f64::INFINITY,
+        Some(half) => (tolerance + half.epsilon()) * sample.bound + half.smallest_rounding(),
+    };
+    compare(gpu, shape, allowed, |positions| check::check_samples_half(gpu, a, b, c, positions))
+}
+
+/// Compares elements that `samples` computes again at some positions.
+fn compare(
+    gpu: &Gpu,
+    [batch, m, n]: [usize; 3],
+    allowed: impl Fn(&check::Sample) -> f64,
+    samples: impl FnOnce(&[[usize; 3]]) -> Result<Vec<check::Sample>, Fault>,
+) -> Result<Duration, Fault> {
     let started = Instant::now();
-    let [batch, m, n] = c.shape();
-    let k = a.shape()[2];
     if m * n * batch == 0 {
         return Ok(started.elapsed());
     }
     let mut state = seed();
     let mut below = |extent: usize| (next_random(&mut state) % extent as u64) as usize;
     let positions: Vec<[usize; 3]> = (0..SAMPLES).map(|_| [below(m), below(n), below(batch)]).collect();
-    let samples = check::check_samples(gpu, Complex64::new(1.0, 0.0), (a, false), (b, false), c, &positions)?;
-    let tolerance = SLACK * (k + 8) as f64 * eps(c.dtype());
-    for (sample, [i, j, t]) in samples.iter().zip(positions) {
+    for (sample, [i, j, t]) in samples(&positions)?.iter().zip(&positions) {
         // A bound that is not finite comes from NaN or Inf in the operands, or from overflow: nothing can be said.
-        if sample.bound.is_finite() && exceeds(sample.difference, tolerance * sample.bound) {
+        let allowed = allowed(sample);
+        if sample.bound.is_finite() && allowed.is_finite() && exceeds(sample.difference, allowed) {
             return Err(wrong(gpu, format!("element ({i}, {j}) of matrix {t} is off by {:.1e}", sample.difference)));
         }
     }
@@ -124,6 +187,7 @@ pub(crate) fn full<T: Scalar>(
     a: DeviceView<'_>,
     b: DeviceView<'_>,
     c: DeviceView<'_>,
+    rounding: Rounding,
 ) -> Result<Duration, Fault> {
     let started = Instant::now();
     let [batch, m, n] = c.shape();
@@ -160,7 +224,7 @@ pub(crate) fn full<T: Scalar>(
     let parts = if dtype.is_complex() { 2 } else { 1 };
     let (abx, cx) = (read(&abx, batch * m, dtype)?, read(&cx, batch * m, dtype)?);
     let bound = read(&bound_m, batch * m, real)?;
-    let tolerance = SLACK * (k + n + 8) as f64 * eps(dtype);
+    let tolerance = SLACK * (k + n + 8) as f64 * eps(dtype) + rounding.of_operands();
     for (index, bound) in bound.iter().enumerate() {
         let difference = (0..parts).map(|part| (abx[index * parts + part] - cx[index * parts + part]).abs());
         let difference = difference.fold(0.0, |worst: f64, d| if d.is_nan() { d } else { worst.max(d) });

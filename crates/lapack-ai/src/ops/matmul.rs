@@ -8,13 +8,14 @@ use super::{CallOptions, assert_output, bracket, rough_seconds, shape_mismatch};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::dispatch::{self, model::Case};
 use crate::gpu::matmul::Product;
+use crate::gpu::triple;
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_core::{Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar, Stored};
 
-const OPERATION: &str = "matmul";
+pub(super) const OPERATION: &str = "matmul";
 /// Below this many operations the lock around OpenBLAS's buffers costs more than a second core gives.
 const LOCK_BOUND: f64 = 2.0 * 24.0 * 24.0 * 24.0;
 
@@ -74,15 +75,7 @@ fn run<T: Scalar>(
     timed: bool,
 ) -> Result<()> {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
-    if b.rows() != k {
-        let text = format!("the first matrix has {k} columns, so the second needs {k} rows, not {}", b.rows());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
-    }
-    let (Some(left), Some(right)) = (a.broadcast_to(c.batch_shape()), b.broadcast_to(c.batch_shape())) else {
-        let text =
-            format!("the leading dimensions {:?} and {:?} do not fit together", a.batch_shape(), b.batch_shape());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
-    };
+    let (left, right) = fitting(a, b, c.batch_shape())?;
     let count = c.count();
     assert_output("c", c, count, m, n);
     let case = Case::matmul(T::DTYPE, m, n, k).batched(count);
@@ -91,14 +84,43 @@ fn run<T: Scalar>(
         let a = if a.count() == 1 { a.clone() } else { left.clone() };
         let b = if b.count() == 1 { b.clone() } else { right.clone() };
         report.routine = "gemm";
-        Product { a, b, c }.run(slot, gpu, report)
+        Product { a, b, c, options }.run(slot, gpu, report)
     };
-    let on_cpu = |report: &mut Report| on_host(&left, &right, c, report, timed);
-    dispatch::run(OPERATION, options.device, &case, report, on_gpu, on_cpu)
+    let on_cpu = |report: &mut Report| {
+        triple::note_cpu(options, T::DTYPE, report);
+        on_host(&left, &right, c, report, timed)
+    };
+    // The model knows products of float32, not those in TF32.
+    match triple::wanted(options, T::DTYPE) {
+        true => dispatch::run_untaught(OPERATION, options.device, &case, report, on_gpu, on_cpu),
+        false => dispatch::run(OPERATION, options.device, &case, report, on_gpu, on_cpu),
+    }
+}
+
+/// A and B with the leading dimensions of the product.
+///
+/// # Errors
+/// `LAP-E002` if they do not fit.
+pub(super) fn fitting<'a, T: Stored>(
+    a: &BatchView<'a, T>,
+    b: &BatchView<'a, T>,
+    batch: &[usize],
+) -> Result<(BatchView<'a, T>, BatchView<'a, T>)> {
+    let k = a.cols();
+    if b.rows() != k {
+        let text = format!("the first matrix has {k} columns, so the second needs {k} rows, not {}", b.rows());
+        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
+    }
+    let (Some(left), Some(right)) = (a.broadcast_to(batch), b.broadcast_to(batch)) else {
+        let text =
+            format!("the leading dimensions {:?} and {:?} do not fit together", a.batch_shape(), b.batch_shape());
+        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
+    };
+    Ok((left, right))
 }
 
 /// The product by the CPU's BLAS; A and B have C's leading dimensions.
-fn on_host<T: Scalar>(
+pub(super) fn on_host<T: Scalar>(
     left: &BatchView<'_, T>,
     right: &BatchView<'_, T>,
     c: &BatchViewMut<'_, T>,

@@ -14,6 +14,7 @@ pub mod inv;
 pub mod lstsq;
 pub mod lu;
 pub mod matmul;
+pub mod matmul_half;
 pub mod qr;
 pub mod rcond;
 pub mod schur;
@@ -22,12 +23,13 @@ pub mod substitution;
 pub mod svd;
 pub mod triangular;
 
+pub use crate::config::Precision;
 use crate::dispatch::{Device, decide};
 use crate::fork;
 use crate::intake::{self, Part, Swept, Want};
 use crate::observe::{self, CallEvent};
 use crate::report::{Clock, Report};
-use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, MatrixView, Real, Result, Scalar};
+use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, MatrixView, Real, Result, Scalar, Stored};
 use lapack_ai_host::Library;
 use std::cell::Cell;
 
@@ -41,13 +43,16 @@ pub struct CallOptions {
     pub check_finite: bool,
     /// Where to compute.
     pub device: Device,
+    /// How a GPU multiplies float32 matrices; `None` for the setting ([`crate::config::Config::gpu_precision`]). Only products
+    /// look at it.
+    pub precision: Option<Precision>,
     /// Measure the phases. An observer switches this on by itself.
     pub timed: bool,
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { check_finite: true, device: Device::Auto, timed: false }
+        Self { check_finite: true, device: Device::Auto, precision: None, timed: false }
     }
 }
 
@@ -277,7 +282,7 @@ pub(crate) fn rough_seconds(flops: f64) -> f64 {
 
 /// Panics if an output does not have the shape that the operation documents: a defect of the caller.
 #[inline]
-pub(crate) fn assert_output<T: Scalar>(name: &str, out: &BatchViewMut<'_, T>, count: usize, rows: usize, cols: usize) {
+pub(crate) fn assert_output<T: Stored>(name: &str, out: &BatchViewMut<'_, T>, count: usize, rows: usize, cols: usize) {
     let have = (out.count(), out.rows(), out.cols());
     assert_eq!(have, (count, rows, cols), "output {name}: (matrices, rows, columns)");
 }

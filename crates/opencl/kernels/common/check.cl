@@ -6,6 +6,8 @@
 // Freivalds: r = op(A) (op(B) x) - C x / alpha for a random x; its terms and their bounds |A| (|B| |x|) are products of a
 // matrix and a vector.
 //
+// The matrices of samples may be kept in 16 bits (stored.cl).
+//
 // Data are finite and no product overflows: what is not finite in the results says nothing.
 
 // A contraction of a product into a sum would undo the compensation.
@@ -50,14 +52,14 @@ static inline Sum join_sums(Sum s, Sum t) {
 //   alpha                        T
 //   positions                    3 int a sample: row, column, batch; the host checks their range
 //   samples                      int
-//   result                       2 REAL a sample: |c - alpha sum|, |alpha| sum |a| |b|
+//   samples_out                  2 REAL a sample: |c - alpha sum|, |alpha| sum |a| |b|
 // Local size (64, 1, 1); a work-group takes a sample, with the stride of the grid.
 __kernel __attribute__((reqd_work_group_size(SAMPLE_GROUP, 1, 1))) void check_samples(
-    __global const T *a, long a_off, long a_rs, long a_cs, long a_bs,
-    __global const T *b, long b_off, long b_rs, long b_cs, long b_bs,
-    __global const T *c, long c_off, long c_rs, long c_cs, long c_bs,
+    __global const OPERAND *a, long a_off, long a_rs, long a_cs, long a_bs,
+    __global const OPERAND *b, long b_off, long b_rs, long b_cs, long b_bs,
+    __global const RESULT *c, long c_off, long c_rs, long c_cs, long c_bs,
     int k, int conj_a, int conj_b, T alpha,
-    __global const int *positions, int samples, __global REAL *result) {
+    __global const int *positions, int samples, __global REAL *samples_out) {
     __local Sum re[SAMPLE_GROUP], im[SAMPLE_GROUP];
     __local REAL bounds[SAMPLE_GROUP];
     int lid = get_local_id(0);
@@ -66,8 +68,8 @@ __kernel __attribute__((reqd_work_group_size(SAMPLE_GROUP, 1, 1))) void check_sa
         Sum x = {0, 0}, y = {0, 0};
         REAL bound = 0;
         for (long l = lid; l < k; l += SAMPLE_GROUP) {
-            T p = conj_if(a[a_off + matrix * a_bs + row * a_rs + l * a_cs], conj_a);
-            T q = conj_if(b[b_off + matrix * b_bs + l * b_rs + col * b_cs], conj_b);
+            T p = conj_if(operand(a, a_off + matrix * a_bs + row * a_rs + l * a_cs), conj_a);
+            T q = conj_if(operand(b, b_off + matrix * b_bs + l * b_rs + col * b_cs), conj_b);
 #if COMPLEX
             x = add_product(add_product(x, p.x, q.x), -p.y, q.y);
             y = add_product(add_product(y, p.x, q.y), p.y, q.x);
@@ -96,9 +98,9 @@ __kernel __attribute__((reqd_work_group_size(SAMPLE_GROUP, 1, 1))) void check_sa
 #else
             sum = re[0].value + re[0].error;
 #endif
-            T found = c[c_off + matrix * c_bs + row * c_rs + col * c_cs];
-            result[2 * s] = modulus(found - scaled(alpha, sum));
-            result[2 * s + 1] = modulus(alpha) * bounds[0];
+            T found = result(c + (c_off + matrix * c_bs + row * c_rs + col * c_cs));
+            samples_out[2 * s] = modulus(found - scaled(alpha, sum));
+            samples_out[2 * s + 1] = modulus(alpha) * bounds[0];
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }

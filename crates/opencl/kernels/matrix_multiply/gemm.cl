@@ -6,6 +6,8 @@
 // As in BLAS: beta = 0 does not read C; NaN and Inf of A and B spread to the elements of C that they belong to, and to no
 // other, because zeros stand in only for what lies outside of the matrices. k = 0 gives C = beta C.
 //
+// Operands and result may be kept in 16 bits (stored.cl); the sums are of type T, and a result is rounded once.
+//
 // BM x BN elements of C belong to a work-group: it walks along k in steps of BK, for which the BM x BK of op(A) and the
 // BK x BN of op(B) lie in local memory. A work-item holds RM x RN of the elements, BM / RM and BN / RN apart, so that
 // neighbouring items write neighbouring rows: coalesced where C's row stride is 1. The host exchanges the problem with its
@@ -32,9 +34,9 @@
 // Row tiles that are walked before the next column tile: their parts of op(A) stay in the cache meanwhile.
 #define BAND 8
 
-static inline T result_of(T alpha, T sum, T beta, __global const T *c) {
+static inline void store(__global RESULT *c, T alpha, T sum, T beta) {
     T product = scaled(alpha, sum);
-    return is_zero(beta) ? product : add(product, scaled(beta, *c));
+    set_result(c, is_zero(beta) ? product : add(product, scaled(beta, result(c))));
 }
 
 // gemm
@@ -46,9 +48,9 @@ static inline T result_of(T alpha, T sum, T beta, __global const T *c) {
 //   alpha, beta                  T
 // Local size (ITEMS, 1, 1); dimension 0 goes along the tiles of C, 2 along the batch, each with the stride of the grid.
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
-    __global const T *a, long a_off, long a_rs, long a_cs, long a_bs,
-    __global const T *b, long b_off, long b_rs, long b_cs, long b_bs,
-    __global T *c, long c_off, long c_rs, long c_cs, long c_bs,
+    __global const OPERAND *a, long a_off, long a_rs, long a_cs, long a_bs,
+    __global const OPERAND *b, long b_off, long b_rs, long b_cs, long b_bs,
+    __global RESULT *c, long c_off, long c_rs, long c_cs, long c_bs,
     int m, int n, int k, int batch, int conj_a, int conj_b, T alpha, T beta) {
     // One element more than the tile in each row: items that load along k write to different banks.
     __local T a_tile[BK][BM + 1], b_tile[BK][BN + 1];
@@ -63,8 +65,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
             long band = tile / (BAND * tiles_n), within = tile % (BAND * tiles_n);
             long height = min((long)BAND, tiles_m - band * BAND);
             long i0 = (band * BAND + within % height) * BM, j0 = (within / height) * BN;
-            __global const T *a_at = a + (a_off + t * a_bs + i0 * a_rs);
-            __global const T *b_at = b + (b_off + t * b_bs + j0 * b_cs);
+            __global const OPERAND *a_at = a + (a_off + t * a_bs + i0 * a_rs);
+            __global const OPERAND *b_at = b + (b_off + t * b_bs + j0 * b_cs);
             int rows = (int)min((long)BM, m - i0), cols = (int)min((long)BN, n - j0);
 
             T sum[RM][RN];
@@ -81,7 +83,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
                     int i = a_along_m ? e % BM : e / BK, l = a_along_m ? e / BM : e % BK;
                     T x = zero();
                     if (i < rows && l < depth) {
-                        x = conj_if(a_at[i * a_rs + l * a_cs], conj_a);
+                        x = conj_if(operand(a_at, i * a_rs + l * a_cs), conj_a);
                     }
                     a_tile[l][i] = x;
                 }
@@ -91,7 +93,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
                     int j = b_along_n ? e % BN : e / BK, l = b_along_n ? e / BN : e % BK;
                     T x = zero();
                     if (j < cols && l < depth) {
-                        x = conj_if(b_at[l * b_rs + j * b_cs], conj_b);
+                        x = conj_if(operand(b_at, l * b_rs + j * b_cs), conj_b);
                     }
                     b_tile[l][j] = x;
                 }
@@ -125,8 +127,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
                 for (int r = 0; r < RM; r++) {
                     int i = im + r * ITEMS_M, j = in + s * ITEMS_N;
                     if (i < rows && j < cols) {
-                        __global T *at = c + (c_off + t * c_bs + (i0 + i) * c_rs + (j0 + j) * c_cs);
-                        *at = result_of(alpha, sum[r][s], beta, at);
+                        store(c + (c_off + t * c_bs + (i0 + i) * c_rs + (j0 + j) * c_cs), alpha, sum[r][s], beta);
                     }
                 }
             }
@@ -140,9 +141,9 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
 //   a_local, b_local  local memory for slots * m * (k | 1) and slots * k * n elements
 // Any local size (x, 1, 1); groups go along the batch, `slots` triples at a time, with the stride of the grid.
 __kernel void gemm_small(
-    __global const T *a, long a_off, long a_rs, long a_cs, long a_bs,
-    __global const T *b, long b_off, long b_rs, long b_cs, long b_bs,
-    __global T *c, long c_off, long c_rs, long c_cs, long c_bs,
+    __global const OPERAND *a, long a_off, long a_rs, long a_cs, long a_bs,
+    __global const OPERAND *b, long b_off, long b_rs, long b_cs, long b_bs,
+    __global RESULT *c, long c_off, long c_rs, long c_cs, long c_bs,
     int m, int n, int k, int batch, int conj_a, int conj_b, T alpha, T beta,
     int slots, __local T *a_local, __local T *b_local) {
     int lid = get_local_id(0), items = get_local_size(0);
@@ -153,13 +154,13 @@ __kernel void gemm_small(
         for (int e = lid; e < taken * m * k; e += items) {
             int slot = e / (m * k), at = e % (m * k);
             int i = a_rs == 1 ? at % m : at / k, l = a_rs == 1 ? at / m : at % k;
-            T x = a[a_off + (first + slot) * a_bs + i * a_rs + l * a_cs];
+            T x = operand(a, a_off + (first + slot) * a_bs + i * a_rs + l * a_cs);
             a_local[(slot * m + i) * pitch + l] = conj_if(x, conj_a);
         }
         for (int e = lid; e < taken * k * n; e += items) {
             int slot = e / (k * n), at = e % (k * n);
             int j = b_cs == 1 ? at % n : at / k, l = b_cs == 1 ? at / n : at % k;
-            T x = b[b_off + (first + slot) * b_bs + l * b_rs + j * b_cs];
+            T x = operand(b, b_off + (first + slot) * b_bs + l * b_rs + j * b_cs);
             b_local[(slot * n + j) * k + l] = conj_if(x, conj_b);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -171,8 +172,7 @@ __kernel void gemm_small(
             for (int l = 0; l < k; l++) {
                 sum = mul_add(p[l], q[l], sum);
             }
-            __global T *out = c + (c_off + (first + slot) * c_bs + i * c_rs + j * c_cs);
-            *out = result_of(alpha, sum, beta, out);
+            store(c + (c_off + (first + slot) * c_bs + i * c_rs + j * c_cs), alpha, sum, beta);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }

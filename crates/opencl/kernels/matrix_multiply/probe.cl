@@ -2,6 +2,7 @@
 //
 //   -DMATRIX_F64=0   copies from global to local memory beside the computation
 //   -DMATRIX_F64=1   matrix instructions of double precision
+//   -DMATRIX_F64=0 -DMATRIX_MIXED=1   those, and matrix instructions for 16-bit and TF32 operands
 
 #if MATRIX_F64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
@@ -20,6 +21,21 @@ __kernel void probe(__global float *x) {
                  ::"r"((uint)(ulong)tile), "l"((ulong)x), "r"((int)get_num_groups(0)));
     asm volatile("cp.async.wait_all;" ::: "memory");
     barrier(CLK_LOCAL_MEM_FENCE);
+#if MATRIX_MIXED
+    uint f[4];
+    float c[4] = {x[0], x[1], x[2], x[3]};
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3]) : "r"((uint)(ulong)tile));
+    asm volatile("cvt.rna.tf32.f32 %0, %1;" : "=r"(f[0]) : "f"(x[4]));
+    asm volatile("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(f[1]) : "f"(x[5]), "f"(x[6]));
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%4,%5},{%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(f[0]), "r"(f[1]), "r"(f[2]), "r"(f[3]));
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%4,%5},{%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(f[0]), "r"(f[1]), "r"(f[2]), "r"(f[3]));
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%4,%5},{%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(f[0]), "r"(f[1]), "r"(f[2]), "r"(f[3]));
+    x[1] = c[0] + c[1] + c[2] + c[3];
+#endif
     x[0] = tile[1];
 }
 #endif

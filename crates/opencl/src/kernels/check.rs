@@ -1,14 +1,19 @@
 //! Checks of products (`kernels/common/check.cl`).
 
+use super::gemm_mixed::{HalfProduct, stored};
 use super::{
-    DeviceView, Factor, GROUP, TYPES, flag, grid, int, invalid, lanes, options, read_reals, real, same_kind, writable,
+    DeviceView, Element, Factor, GROUP, TYPES, flag, grid, int, invalid, lanes, options, read_reals, real, same_kind,
+    writable,
 };
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use crate::program::Source;
-use lapack_ai_core::Complex64;
+use lapack_ai_core::{Complex64, DType, Half};
 
-static SOURCE: Source = Source { name: "check", parts: &[TYPES, include_str!("../../kernels/common/check.cl")] };
+static SOURCE: Source = Source {
+    name: "check",
+    parts: &[TYPES, include_str!("../../kernels/common/stored.cl"), include_str!("../../kernels/common/check.cl")],
+};
 
 /// Work-items of a sample's group.
 const SAMPLE_GROUP: usize = 64;
@@ -41,6 +46,44 @@ pub fn check_samples(
     positions: &[[usize; 3]],
 ) -> Result<Vec<Sample>, Fault> {
     same_kind(gpu, &[&c, &a, &b])?;
+    let options = options(gpu, c.dtype)?;
+    samples(gpu, options, c.dtype, alpha, [(a, conj_a), (b, conj_b)], c, positions)
+}
+
+/// As [`check_samples`] for the product of 16-bit matrices. The differences have the rounding of a 16-bit result in them.
+///
+/// # Errors
+/// As [`check_samples`].
+pub fn check_samples_half(
+    gpu: &Gpu,
+    a: DeviceView<'_, Half>,
+    b: DeviceView<'_, Half>,
+    c: HalfProduct<'_>,
+    positions: &[[usize; 3]],
+) -> Result<Vec<Sample>, Fault> {
+    same_kind(gpu, &[&a, &b])?;
+    let (sums, one, operands) = (DType::Float32, Complex64::new(1.0, 0.0), [(a, false), (b, false)]);
+    match c {
+        HalfProduct::Rounded(c) => {
+            same_kind(gpu, &[&a, &c])?;
+            samples(gpu, &stored(a.dtype, true), sums, one, operands, c, positions)
+        }
+        HalfProduct::Float32(c) => {
+            same_kind(gpu, &[&c])?;
+            samples(gpu, &stored(a.dtype, false), sums, one, operands, c, positions)
+        }
+    }
+}
+
+fn samples<E: Element, R: Element>(
+    gpu: &Gpu,
+    options: &str,
+    sums: DType,
+    alpha: Complex64,
+    [(a, conj_a), (b, conj_b)]: [(DeviceView<'_, E>, bool); 2],
+    c: DeviceView<'_, R>,
+    positions: &[[usize; 3]],
+) -> Result<Vec<Sample>, Fault> {
     let (a, b) = (a.repeated(c.batch)?, b.repeated(c.batch)?);
     if a.rows != c.rows || b.cols != c.cols || a.cols != b.rows {
         return Err(invalid(format!("{:?} times {:?} checked against {:?}", a.shape(), b.shape(), c.shape())));
@@ -49,7 +92,6 @@ pub fn check_samples(
     if let Some(outside) = positions.iter().find(|position| !inside(position)) {
         return Err(invalid(format!("sample (row, column, matrix) {outside:?} of a result {:?}", c.shape())));
     }
-    let options = options(gpu, c.dtype)?;
     if positions.is_empty() {
         return Ok(Vec::new());
     }
@@ -57,8 +99,8 @@ pub fn check_samples(
     let bytes: Vec<u8> = positions.iter().flatten().flat_map(|&at| (at as i32).to_ne_bytes()).collect();
     let at = gpu.alloc(bytes.len())?;
     gpu.write(&at, 0, &bytes)?;
-    let result = gpu.alloc(2 * positions.len() * real(c.dtype).size())?;
-    let alpha = Factor::new(alpha, c.dtype);
+    let result = gpu.alloc(2 * positions.len() * real(sums).size())?;
+    let alpha = Factor::new(alpha, sums);
     let mut args = Vec::with_capacity(22);
     args.extend(a.args());
     args.extend(b.args());
@@ -67,7 +109,7 @@ pub fn check_samples(
     args.extend([Arg::Block(&at), Arg::I32(samples), Arg::Block(&result)]);
     let local = [SAMPLE_GROUP, 1, 1];
     gpu.launch(&SOURCE, options, "check_samples", &args, grid([positions.len(), 1, 1], local), local)?;
-    let values = read_reals(gpu, &result, c.dtype, 2 * positions.len())?;
+    let values = read_reals(gpu, &result, sums, 2 * positions.len())?;
     Ok(values.chunks_exact(2).map(|pair| Sample { difference: pair[0], bound: pair[1] }).collect())
 }
 

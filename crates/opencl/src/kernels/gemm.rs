@@ -1,11 +1,11 @@
 //! The matrix product: the general kernels (`kernels/matrix_multiply/gemm.cl`), which run everywhere, and where a device and a
 //! shape have a faster one, that (`gemm_variants.rs`).
 
-use super::gemm_choose::{Call, GENERAL, Place, general, note, small};
+use super::gemm_choose::{self, Call, GENERAL, Place, note, small};
 use super::gemm_complex;
 use super::gemm_config::{Problem, SMALL_LOCAL};
 use super::gemm_variants::{Product, built, launch};
-use super::{DeviceView, Factor, flag, grid, int, invalid, options, same_kind, writable};
+use super::{DeviceView, Element, Factor, flag, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use lapack_ai_core::Complex64;
@@ -34,7 +34,7 @@ pub fn gemm(
     if a.rows != c.rows || b.cols != c.cols || a.cols != b.rows {
         return Err(invalid(format!("{:?} times {:?} into {:?}", a.shape(), b.shape(), c.shape())));
     }
-    let kind = options(gpu, c.dtype)?;
+    let options = options(gpu, c.dtype)?;
     if c.is_empty() {
         return Ok(());
     }
@@ -51,6 +51,18 @@ pub fn gemm(
     } else if !alpha.is_zero() && launch(gpu, Product { alpha: &alpha, a, b, beta: &beta, c })? {
         return Ok(());
     }
+    general(gpu, options, [(a, conj_a), (b, conj_b)], c, [&alpha, &beta])
+}
+
+/// By the kernels that take every type, shape and layout; C's rows are best its inner direction. `options` are the types';
+/// the factors have the type of the sums.
+pub(super) fn general<E: Element, R: Element>(
+    gpu: &Gpu,
+    options: &str,
+    [(a, conj_a), (b, conj_b)]: [(DeviceView<'_, E>, bool); 2],
+    c: DeviceView<'_, R>,
+    [alpha, beta]: [&Factor; 2],
+) -> Result<(), Fault> {
     let (m, n, k) = (c.rows, c.cols, if alpha.is_zero() { 0 } else { a.cols });
     let mut args = Vec::with_capacity(26);
     args.extend(a.args());
@@ -60,25 +72,26 @@ pub fn gemm(
 
     // Where k is not the contiguous direction, the outer index counts as it.
     let place = |stride: isize| Place { along_k: stride != 1, ld: 0, wide: false };
-    let problem = Problem { dtype: c.dtype, shape: [c.batch, m, n, k], a: place(a.row_stride), b: place(b.col_stride) };
-    let (a_bytes, b_bytes) = (m * (k | 1) * c.dtype.size(), k * n * c.dtype.size());
+    let problem =
+        Problem { dtype: alpha.dtype(), shape: [c.batch, m, n, k], a: place(a.row_stride), b: place(b.col_stride) };
+    let (a_bytes, b_bytes) = (m * (k | 1) * alpha.len, k * n * alpha.len);
     if m.max(n).max(k) <= SMALL && a_bytes + b_bytes <= SMALL_LOCAL {
-        let (call, slots) = small(gpu, kind, problem, a_bytes + b_bytes);
+        let (call, slots) = small(gpu, options, problem, a_bytes + b_bytes);
         // A local array may not have zero bytes, which it would have for k = 0.
         args.extend([int(slots), Arg::Local(slots * a_bytes), Arg::Local((slots * b_bytes).max(16))]);
         let groups = [c.batch.div_ceil(slots), 1, 1];
-        gpu.launch(&GENERAL, kind, call.kernel, &args, grid(groups, [call.items, 1, 1]), [call.items, 1, 1])?;
+        gpu.launch(&GENERAL, options, call.kernel, &args, grid(groups, [call.items, 1, 1]), [call.items, 1, 1])?;
         note(&call);
         return Ok(());
     }
-    let call = general(gpu, kind, problem);
+    let call = gemm_choose::general(gpu, options, problem);
     let groups =
         |call: &Call| grid([m.div_ceil(call.tile[0]) * n.div_ceil(call.tile[1]), 1, c.batch], [call.items, 1, 1]);
-    if call.options != kind && built(gpu, &call, &args, groups(&call))? {
+    if call.options != options && built(gpu, &call, &args, groups(&call))? {
         return Ok(());
     }
     // Refused, so that this is the plain one.
-    let call = general(gpu, kind, problem);
+    let call = gemm_choose::general(gpu, options, problem);
     gpu.launch(call.source, &call.options, call.kernel, &args, groups(&call), [call.items, 1, 1])?;
     note(&call);
     Ok(())

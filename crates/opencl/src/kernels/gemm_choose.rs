@@ -5,7 +5,7 @@
 
 use super::gemm_config::{Batched, Config, F32Async, F64Mma, General, Limits, Problem, Small};
 use super::gemm_variants::is_refused;
-use super::{BATCHED_TILES, DeviceView, TYPES};
+use super::{BATCHED_TILES, DeviceView, Element, TYPES};
 use crate::gpu::Gpu;
 use crate::program::Source;
 use crate::tune::{Class, Tables};
@@ -13,8 +13,14 @@ use lapack_ai_core::DType;
 use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub(super) static GENERAL: Source =
-    Source { name: "gemm", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm.cl")] };
+pub(super) static GENERAL: Source = Source {
+    name: "gemm",
+    parts: &[
+        TYPES,
+        include_str!("../../kernels/common/stored.cl"),
+        include_str!("../../kernels/matrix_multiply/gemm.cl"),
+    ],
+};
 /// How tiles are shared out, for the kernels below.
 const TILES: &str = include_str!("../../kernels/matrix_multiply/gemm_tiles.cl");
 static F64_MMA: Source =
@@ -56,7 +62,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// `None` if no stride is 1.
-    pub(crate) fn of(view: &DeviceView<'_>) -> Option<Self> {
+    pub(crate) fn of<E: Element>(view: &DeviceView<'_, E>) -> Option<Self> {
         let (along_k, ld, extent) = match (view.row_stride, view.col_stride) {
             (1, ld) => (false, ld, view.rows),
             (ld, 1) => (true, ld, view.cols),
@@ -250,7 +256,7 @@ fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Plac
         0..=512 => ([64, 64], [32, 32], 16, 3, 0, usual),
         _ if large && plain => ([128, 128], [32, 32], 8, 3, 0, FREE),
         _ if large && a.wide && b.wide => ([128, 64], [64, 32], 16, 2, 0, FREE),
-        _ if !plain && !(a.wide && b.wide) => ([64, 64], [32, 32], 16, 3, 0, ORDERED),
+        _ if !(plain || a.wide && b.wide) => ([64, 64], [32, 32], 16, 3, 0, ORDERED),
         _ => ([64, 64], [32, 32], 16, 3, 0, usual),
     };
     let [ordered, two_b, spread] = put;

@@ -557,3 +557,6 @@ impl fmt::Display for Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

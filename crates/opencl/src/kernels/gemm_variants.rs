@@ -19,14 +19,17 @@ use std::sync::{Mutex, OnceLock};
 
 static SUM: Source =
     Source { name: "gemm_sum", parts: &[TYPES, include_str!("../../kernels/matrix_multiply/gemm_sum.cl")] };
-static PROBE: Source = Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
+pub(super) static PROBE: Source =
+    Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
 
 /// Largest extent of the matrices that the batched variant takes.
 const SMALL: usize = 32;
 /// Bytes of A, B and C from which on it is worth a program of its own for the shape.
 const BATCH_BYTES: usize = 32 << 20;
+/// Largest batch of one launch: CUDA's limit.
+pub(super) const MOST_TRIPLES: usize = 65_535;
 /// Largest k of the variants that count its steps ahead in an `int`.
-const MOST_TERMS: usize = 1 << 30;
+pub(super) const MOST_TERMS: usize = 1 << 30;
 /// Fewest terms of a part of k.
 const SHORTEST_PART: usize = 512;
 /// Uses of an element from which on an operand is copied into another layout: where that is faster, and where it must be. At
@@ -41,6 +44,8 @@ const PACK_B: usize = 1 << 22;
 pub(crate) struct Variants {
     ptx: OnceLock<Ptx>,
     pub(crate) choices: Choices,
+    /// Whether the device takes the instructions of `gemm_mixed`.
+    pub(super) mixed: OnceLock<bool>,
     /// Options of programs that could not be built.
     refused: Mutex<HashSet<String>>,
 }
@@ -57,7 +62,7 @@ struct Ptx {
 impl Variants {
     /// For a device whose configurations come from `tables`.
     pub(crate) fn new(tables: Tables) -> Self {
-        Self { choices: Choices::new(tables), ptx: OnceLock::new(), refused: Mutex::default() }
+        Self { choices: Choices::new(tables), ptx: OnceLock::new(), mixed: OnceLock::new(), refused: Mutex::default() }
     }
 }
 

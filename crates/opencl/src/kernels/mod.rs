@@ -11,6 +11,7 @@ pub mod gemm_alphatensor;
 pub(crate) mod gemm_choose;
 mod gemm_complex;
 pub mod gemm_config;
+pub mod gemm_mixed;
 pub(crate) mod gemm_variants;
 pub mod norm;
 pub mod scale;
@@ -18,7 +19,7 @@ pub mod scale;
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::{Arg, Gpu};
 use crate::pool::Block;
-use lapack_ai_core::{Complex64, DType};
+use lapack_ai_core::{Complex64, DType, Half};
 
 /// Work-items of a group, where a kernel does not say otherwise: what every GPU has.
 const GROUP: usize = 256;
@@ -30,12 +31,39 @@ const TYPES: &str = include_str!("../../kernels/common/types.cl");
 /// Groups of small matrices between global and local memory.
 const BATCHED_TILES: &str = include_str!("../../kernels/matrix_multiply/batched_tiles.cl");
 
+/// A type of elements: LAPACK's four ([`DType`]), which every kernel takes, or a 16-bit one ([`Half`]), which copies and
+/// products take. The two are different types of views, so that no other kernel can be given 16 bits.
+pub trait Element: Copy + PartialEq + std::fmt::Debug {
+    /// Bytes of one element.
+    fn size(self) -> usize;
+    /// NumPy's name.
+    fn name(self) -> &'static str;
+}
+
+impl Element for DType {
+    fn size(self) -> usize {
+        DType::size(self)
+    }
+    fn name(self) -> &'static str {
+        DType::name(self)
+    }
+}
+
+impl Element for Half {
+    fn size(self) -> usize {
+        2
+    }
+    fn name(self) -> &'static str {
+        Half::name(self)
+    }
+}
+
 /// A batch of equally shaped matrices in a block: element (i, j) of matrix b is element
 /// `offset + b * batch_stride + i * row_stride + j * col_stride` of the block. All of them lie inside the block.
 #[derive(Clone, Copy, Debug)]
-pub struct DeviceView<'a> {
+pub struct DeviceView<'a, E = DType> {
     block: &'a Block,
-    dtype: DType,
+    dtype: E,
     offset: usize,
     rows: usize,
     cols: usize,
@@ -45,7 +73,7 @@ pub struct DeviceView<'a> {
     batch_stride: isize,
 }
 
-impl<'a> DeviceView<'a> {
+impl<'a, E: Element> DeviceView<'a, E> {
     /// `shape` is (batch, rows, columns); `strides`, in elements, go from matrix to matrix, row to row, column to column.
     /// `offset` is that of the first element, in elements.
     ///
@@ -53,7 +81,7 @@ impl<'a> DeviceView<'a> {
     /// `Invalid` if an element lies outside the block or an extent is above 2^31 - 1, the kernels' limit.
     pub fn new(
         block: &'a Block,
-        dtype: DType,
+        dtype: E,
         offset: usize,
         shape: [usize; 3],
         strides: [isize; 3],
@@ -84,7 +112,7 @@ impl<'a> DeviceView<'a> {
     ///
     /// # Errors
     /// As [`DeviceView::new`].
-    pub fn row_major(block: &'a Block, dtype: DType, shape: [usize; 3]) -> Result<Self, Fault> {
+    pub fn row_major(block: &'a Block, dtype: E, shape: [usize; 3]) -> Result<Self, Fault> {
         let [_, rows, cols] = shape;
         Self::new(block, dtype, 0, shape, [(rows * cols) as isize, cols as isize, 1])
     }
@@ -93,7 +121,7 @@ impl<'a> DeviceView<'a> {
     ///
     /// # Errors
     /// As [`DeviceView::new`].
-    pub fn col_major(block: &'a Block, dtype: DType, shape: [usize; 3]) -> Result<Self, Fault> {
+    pub fn col_major(block: &'a Block, dtype: E, shape: [usize; 3]) -> Result<Self, Fault> {
         let [_, rows, cols] = shape;
         Self::new(block, dtype, 0, shape, [(rows * cols) as isize, 1, rows as isize])
     }
@@ -104,7 +132,7 @@ impl<'a> DeviceView<'a> {
     }
 
     /// The elements' type.
-    pub fn dtype(&self) -> DType {
+    pub fn dtype(&self) -> E {
         self.dtype
     }
 
@@ -132,6 +160,19 @@ impl<'a> DeviceView<'a> {
             _ => self.offset.wrapping_add_signed(row as isize * self.row_stride + col as isize * self.col_stride),
         };
         Ok(Self { offset, rows, cols, ..self })
+    }
+
+    /// Matrices `first` to `first + count - 1` of the batch.
+    ///
+    /// # Errors
+    /// `Invalid` if they are not all there.
+    pub fn run(self, first: usize, count: usize) -> Result<Self, Fault> {
+        if first.checked_add(count).is_none_or(|end| end > self.batch) {
+            return Err(invalid(format!("{count} matrices from {first} on of a batch of {}", self.batch)));
+        }
+        // An empty run may begin past the last matrix, where no offset needs to exist.
+        let skipped = if count == 0 { 0 } else { first as isize * self.batch_stride };
+        Ok(Self { offset: self.offset.wrapping_add_signed(skipped), batch: count, ..self })
     }
 
     /// The same matrices, or the only one `batch` times.
@@ -200,7 +241,7 @@ fn real(dtype: DType) -> DType {
 }
 
 /// Whether all views are of one type and lie on this device.
-fn same_kind(gpu: &Gpu, views: &[&DeviceView<'_>]) -> Result<(), Fault> {
+fn same_kind<E: Element>(gpu: &Gpu, views: &[&DeviceView<'_, E>]) -> Result<(), Fault> {
     for view in views {
         if view.dtype != views[0].dtype {
             return Err(invalid(format!("{} beside {}", view.dtype.name(), views[0].dtype.name())));
@@ -213,7 +254,7 @@ fn same_kind(gpu: &Gpu, views: &[&DeviceView<'_>]) -> Result<(), Fault> {
 }
 
 /// Whether no two elements of a target share an address through a stride of zero.
-fn writable(view: &DeviceView<'_>) -> Result<(), Fault> {
+fn writable<E: Element>(view: &DeviceView<'_, E>) -> Result<(), Fault> {
     let strides = [view.batch_stride, view.row_stride, view.col_stride];
     match !view.is_empty() && view.shape().into_iter().zip(strides).any(|(extent, stride)| extent > 1 && stride == 0) {
         true => Err(invalid("a target with a stride of zero".to_string())),
@@ -226,6 +267,7 @@ struct Factor {
     value: Complex64,
     bytes: [u8; 16],
     len: usize,
+    complex: bool,
 }
 
 impl Factor {
@@ -240,7 +282,17 @@ impl Factor {
                 _ => target.copy_from_slice(&value.to_ne_bytes()),
             }
         }
-        Self { value, bytes, len: dtype.size() }
+        Self { value, bytes, len: dtype.size(), complex: dtype.is_complex() }
+    }
+
+    /// Its type.
+    fn dtype(&self) -> DType {
+        match (self.len, self.complex) {
+            (4, _) => DType::Float32,
+            (8, false) => DType::Float64,
+            (8, true) => DType::Complex64,
+            _ => DType::Complex128,
+        }
     }
 
     /// Both zeros of each part count.
@@ -259,7 +311,7 @@ fn grid(groups: [usize; 3], local: [usize; 3]) -> [usize; 3] {
 }
 
 /// Groups of up to [`GROUP`] work-items, and their number, for one work-item an element, columns along dimension 0.
-fn elementwise(view: &DeviceView<'_>) -> ([usize; 3], [usize; 3]) {
+fn elementwise<E: Element>(view: &DeviceView<'_, E>) -> ([usize; 3], [usize; 3]) {
     let x = view.cols.next_power_of_two().min(64);
     let y = view.rows.next_power_of_two().min(GROUP / x);
     let z = view.batch.next_power_of_two().min(GROUP / (x * y)).min(64);

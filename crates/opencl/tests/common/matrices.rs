@@ -72,7 +72,7 @@ impl Layout {
         [Layout::RowMajor, Layout::ColMajor, Layout::RowPadded, Layout::ColPadded, Layout::Strided, Layout::Reversed];
 
     /// Offset, strides of (batch, rows, columns), and elements in all.
-    fn place(self, [batch, m, n]: [usize; 3]) -> (usize, [isize; 3], usize) {
+    pub(crate) fn place(self, [batch, m, n]: [usize; 3]) -> (usize, [isize; 3], usize) {
         let (i, j) = (m as isize, n as isize);
         let (offset, row, col, each) = match self {
             Layout::RowMajor => (0, j, 1, m * n),

@@ -2,12 +2,13 @@ use super::{broadcast, matmul_shapes, unify, with_scalar};
 use crate::device::{device_array, multiply};
 use crate::errors::helper;
 use crate::gate::enter_lapack;
+use crate::half::{Bits, Prepared, as_half, prepare, squeezed};
 use crate::input::{Input, is_readable, writable};
-use crate::options::{bad, call_options, truth};
+use crate::options::{self, bad, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::dispatch::decide;
-use lapack_ai::{CallOptions, Device, Scalar, matmul_into};
+use lapack_ai::{CallOptions, Device, HalfTarget, Scalar, matmul_half_into, matmul_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -17,7 +18,8 @@ const SLOW_DEVICE: f64 = 20.0;
 /// Matrix product with NumPy's rules: one-dimensional operands are a row (x1) or a column (x2), leading dimensions
 /// broadcast.
 ///
-/// Integer operands are multiplied exactly, by NumPy. NaN and Inf are not looked for.
+/// Integer operands are multiplied exactly, by NumPy. NaN and Inf are not looked for. float16 and bfloat16 (of ml_dtypes) are
+/// summed in float32; the product is rounded to the operands' type, once.
 ///
 /// Parameters
 /// ----------
@@ -26,6 +28,13 @@ const SLOW_DEVICE: f64 = 20.0;
 /// out : ndarray, optional
 ///     Where the product goes; it is written straight there if it is in C order, of the product's type, and shares no
 ///     memory with the operands. Otherwise it is cast as numpy.matmul casts.
+/// dtype : dtype_like, optional
+///     Type to which the operands are cast, and that the product has. float32 with 16-bit operands gives the sums as they
+///     are; so does an `out` of float32.
+/// precision : {"float32", "tf32"}, optional
+///     "tf32" lets a GPU that has such instructions round float32 operands to TF32 (11 significant bits) and multiply them
+///     faster; sums are in float32. Elsewhere it does nothing, and the report says so. The default is the setting
+///     LAPACK_GPU_PRECISION, "float32".
 /// gpu, device, return_report
 ///     As for `svd`.
 ///
@@ -35,22 +44,37 @@ const SLOW_DEVICE: f64 = 20.0;
 ///
 /// Notes
 /// -----
-/// BLAS xGEMM.
+/// BLAS xGEMM. On the CPU 16-bit operands are widened to float32 first.
 #[pyfunction]
-#[pyo3(signature = (x1, x2, /, out=None, *, gpu=None, device=None, return_report=false))]
-#[pyo3(text_signature = "(x1, x2, /, out=None, *, gpu='auto', device=None, return_report=False)")]
+#[pyo3(signature = (x1, x2, /, out=None, *, dtype=None, precision=None, gpu=None, device=None, return_report=false))]
+#[pyo3(
+    text_signature = "(x1, x2, /, out=None, *, dtype=None, precision=None, gpu='auto', device=None, return_report=False)"
+)]
 pub(crate) fn matmul<'py>(
     py: Python<'py>,
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
+    dtype: Option<&Bound<'py, PyAny>>,
+    precision: Option<&Bound<'py, PyAny>>,
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("matmul", true, gpu, device, return_report)?;
+    let precision = options::precision("matmul", precision)?;
+    let call = CallOptions { precision, ..call_options("matmul", true, gpu, device, return_report)? };
     if device_array(x1).is_some() || device_array(x2).is_some() {
-        return on_device(x1, x2, out, call);
+        return on_device(x1, x2, out, dtype, call);
+    }
+    if dtype.is_some() || !(is_readable(x1) && is_readable(x2)) {
+        match prepare(x1, x2, dtype, out)? {
+            Prepared::Plain => {}
+            Prepared::Half { a, b, rounded, vectors } => return run_half(py, &a, &b, rounded, vectors, out, call),
+            Prepared::Cast(a, b) => {
+                let (a, b) = (Input::new(&a, "matmul", "x1")?, Input::new(&b, "matmul", "x2")?);
+                return with_scalar!(a.dtype(), run(py, &a, &b, out, call));
+            }
+        }
     }
     if let Some(product) = exact_product(py, x1, x2)? {
         return with_numpys_report(py, product, out, call);
@@ -67,12 +91,13 @@ fn on_device<'py>(
     x1: &Bound<'py, PyAny>,
     x2: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
+    dtype: Option<&Bound<'py, PyAny>>,
     call: CallOptions,
 ) -> PyResult<Bound<'py, PyAny>> {
     if out.is_some() {
         return Err(bad("matmul", "out cannot be given with device arrays: their product is a new device array"));
     }
-    multiply(x1, x2, call)
+    multiply(x1, x2, dtype, call)
 }
 
 /// NumPy's product where LAPACK's types would give another: of integers, which are multiplied exactly, of float16 and the
@@ -107,6 +132,46 @@ fn with_numpys_report<'py>(
         report
     });
     finish(py, outcome, &[], call.timed, || out.map_or(Ok(product.clone()), |out| store(&product, out)))
+}
+
+/// The product of 16-bit operands; `vectors` says which of them had one axis only.
+#[cold]
+fn run_half<'py>(
+    py: Python<'py>,
+    a_bits: &Bits<'py>,
+    b_bits: &Bits<'py>,
+    rounded: bool,
+    vectors: [bool; 2],
+    out: Option<&Bound<'py, PyAny>>,
+    call: CallOptions,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (half, a, b) = (a_bits.half, a_bits.matrices(), b_bits.matrices());
+    let batch = broadcast(py, "matmul", ["x1", "x2"], a.batch_shape(), b.batch_shape())?;
+    let (m, n) = (a.rows(), b.cols());
+    let output = match rounded {
+        true => Output::bits(py, "matmul", &batch, &[m, n])?,
+        false => Output::matrices::<f32>(py, "matmul", &batch, m, n, Order::RowMajor)?,
+    };
+    let flops = 2.0 * m as f64 * n as f64 * a.cols() as f64 * b.count().max(a.count()) as f64;
+    let arrays = [Some(a_bits.object()), Some(b_bits.object()), Some(output.object())];
+    // Loops of the host and a slow device both take longer than the CPU's product.
+    let flops = SLOW_DEVICE * flops;
+    let outcome = match rounded {
+        true => {
+            let mut c = output.view::<u16>();
+            enter_lapack(py, flops, &arrays, move || matmul_half_into(half, &a, &b, HalfTarget::Rounded(&mut c), call))?
+        }
+        false => {
+            let mut c = output.view::<f32>();
+            enter_lapack(py, flops, &arrays, move || matmul_half_into(half, &a, &b, HalfTarget::Float32(&mut c), call))?
+        }
+    };
+    finish(py, outcome, &[], call.timed, || {
+        let product = output.into_array();
+        let product = if rounded { as_half(&product, half)? } else { product };
+        let product = squeezed(product, vectors[0], vectors[1])?;
+        out.map_or(Ok(product.clone()), |out| store(&product, out))
+    })
 }
 
 fn run<'py, T: Scalar>(
