@@ -7,8 +7,8 @@
 //! What this library calls can call these names again, if it was in the process before: such calls go on to it at once
 //! (`guard.rs`). Integers are 32 bits wide, names are those of gfortran; others (`dgemm_64_`, `scipy_dgemm_`) are not offered.
 
-mod cblas;
-mod forward;
+pub mod cblas;
+pub mod forward;
 mod guard;
 mod report;
 
