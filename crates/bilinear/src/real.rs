@@ -4,7 +4,7 @@ use std::ops::{Add, Mul, Neg, Sub};
 
 /// A real type in floating point.
 pub trait Real:
-    Copy + PartialEq + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Neg<Output = Self>
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Neg<Output = Self>
 {
     /// 0.
     const ZERO: Self;

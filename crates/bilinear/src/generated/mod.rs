@@ -3,12 +3,14 @@
 pub(crate) mod alphatensor;
 pub(crate) mod alphatensor_mod_2;
 pub(crate) mod rank48;
+pub(crate) mod steps;
 pub(crate) mod strassen;
 pub(crate) mod winograd;
 
 use crate::catalogue::by_name;
 use crate::emit;
 use crate::program::Program;
+use crate::steps as tables;
 
 /// All files of generated code as the generator makes them: path below `crates`, text. They are committed, so that they can be
 /// read and need no build step; a test compares.
@@ -22,6 +24,8 @@ pub fn files() -> Vec<(String, String)> {
             (format!("bilinear/src/generated/{function}.rs"), emit::rust(&program(name), &function))
         })
         .collect();
+    let over_blocks = ["strassen", "winograd", "alphatensor", "rank48"].into_iter().map(|name| (name, program(name)));
+    files.push(("bilinear/src/generated/steps.rs".to_string(), tables::rust(over_blocks)));
     let path = "opencl/kernels/matrix_multiply/alphatensor_49.cl";
     files.push((path.to_string(), emit::opencl(&program("alphatensor"), "alphatensor_49")));
     files

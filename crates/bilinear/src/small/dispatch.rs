@@ -1,0 +1,270 @@
+//! Tables of kernels, one for each instruction set and element type, and the choice among them.
+
+use super::blocks;
+use super::four::{self, FourCode};
+use super::isa::Isa;
+use super::nested;
+use super::tile::{self, Call, tiles};
+use super::vector::Lanes;
+#[cfg(target_arch = "x86_64")]
+use super::x86::{F32x4, F32x8, F32x16, F64x4, F64x8};
+use crate::product::Algorithm;
+use crate::real::Real;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Code for a batch of 4 x 4 products by the definition.
+pub(crate) type BatchCode<T> = unsafe fn(&Call<T>, [usize; 3], usize);
+
+/// Code for sums of blocks.
+pub(crate) type CombineCode<T> = unsafe fn([usize; 2], (*mut T, usize), T, (*const T, usize), T, (*const T, usize));
+
+/// Kernels of an instruction set.
+pub(crate) struct Table<T> {
+    pub(crate) isa: Isa,
+    /// For 4 x 4 matrices, by algorithm in the order of [`Algorithm::ALL`], transposition of A, transposition of B. Alpha is not 0.
+    pub(crate) four: [[[FourCode<T>; 2]; 2]; 5],
+    /// For any matrices by the definition; alpha and no extent is 0.
+    pub(crate) general: unsafe fn(&Call<T>),
+    /// As many products as the last argument says, of 4 x 4 matrices at these distances.
+    pub(crate) batch: BatchCode<T>,
+    /// [`blocks::combine`].
+    pub(crate) combine: CombineCode<T>,
+}
+
+/// What has kernels.
+pub(crate) trait Dispatch: Sized + 'static {
+    fn table(isa: Isa) -> &'static Table<Self>;
+    /// The best table once it is known.
+    fn chosen() -> &'static AtomicPtr<Table<Self>>;
+}
+
+/// Element types of small products: `f32` and `f64`.
+#[expect(private_bounds, reason = "nothing else has kernels")]
+pub trait Element: Real + PartialEq + Send + Sync + Dispatch {}
+
+impl Element for f32 {}
+impl Element for f64 {}
+
+#[inline]
+pub(crate) fn best<T: Element>() -> &'static Table<T> {
+    let chosen = T::chosen().load(Ordering::Relaxed);
+    // SAFETY: null, or from the reference to a static below.
+    unsafe { chosen.as_ref() }.unwrap_or_else(choose)
+}
+
+#[cold]
+fn choose<T: Element>() -> &'static Table<T> {
+    let table = T::table(Isa::best());
+    T::chosen().store(ptr::from_ref(table).cast_mut(), Ordering::Relaxed);
+    table
+}
+
+impl<T: Element> Table<T> {
+    /// A product of any extents, alpha 0 included.
+    ///
+    /// # Safety
+    /// The call's pointers reach all elements, and C overlaps neither A nor B.
+    pub(crate) unsafe fn any(&'static self, algorithm: Algorithm, call: &Call<T>) {
+        let &Call { m, n, k, alpha, beta, c, ldc, .. } = call;
+        if m == 0 || n == 0 {
+            return;
+        }
+        if k == 0 || alpha == T::ZERO {
+            if beta == T::of(1.0) {
+                return;
+            }
+            for at in (0..n).flat_map(|j| (0..m).map(move |i| i + j * ldc)) {
+                // SAFETY: an element of C.
+                unsafe {
+                    let to = c.add(at);
+                    *to = if beta == T::ZERO { T::ZERO } else { beta * *to };
+                }
+            }
+            return;
+        }
+        // SAFETY: the caller's; the table is of an instruction set that the processor has.
+        unsafe {
+            match algorithm {
+                Algorithm::Classical => (self.general)(call),
+                _ => blocks::multiply(self, algorithm, call),
+            }
+        }
+    }
+}
+
+/// The 4 x 4 codes of one algorithm.
+macro_rules! forms {
+    ($code:ident) => {
+        [[$code::<false, false>, $code::<false, true>], [$code::<true, false>, $code::<true, true>]]
+    };
+}
+
+/// A function of 4 x 4 kernels in the instructions of `$feature`.
+macro_rules! four_code {
+    ($name:ident, $scalar:ty, $code:expr $(, #[$feature:meta])?) => {
+        $(#[$feature])?
+        pub(super) unsafe fn $name<const TA: bool, const TB: bool>(
+            alpha: $scalar,
+            a: *const $scalar,
+            lda: usize,
+            b: *const $scalar,
+            ldb: usize,
+            beta: $scalar,
+            c: *mut $scalar,
+            ldc: usize,
+        ) {
+            // SAFETY: the caller's.
+            unsafe { $code(alpha, a, lda, b, ldb, beta, c, ldc) }
+        }
+    };
+}
+
+/// A module with the kernels of one instruction set for one type, and their table.
+macro_rules! kernels {
+    (
+        $module:ident, $isa:expr, $scalar:ty, $four:ty, [$strassen:expr, $winograd:expr],
+        narrow $narrow:ty, $narrow_columns:tt, wide $wide:ty, $wide_vectors:tt, $wide_columns:tt
+        $(, #[$feature:meta])?
+    ) => {
+        mod $module {
+            use super::*;
+
+            tiles!(Narrow, $narrow, $four, [1], $narrow_columns $(, #[$feature])?);
+            tiles!(Wide, $wide, $four, $wide_vectors, $wide_columns $(, #[$feature])?);
+
+            $(#[$feature])?
+            unsafe fn general(call: &Call<$scalar>) {
+                // SAFETY: the caller's.
+                unsafe {
+                    if call.m <= <$narrow as crate::small::vector::Vector>::LANES {
+                        tile::multiply::<$narrow, Narrow>(call);
+                    } else {
+                        tile::multiply::<$wide, Wide>(call);
+                    }
+                }
+            }
+
+            $(#[$feature])?
+            unsafe fn batch(call: &Call<$scalar>, strides: [usize; 3], count: usize) {
+                // SAFETY: the caller's.
+                unsafe { crate::small::batch::four::<$four>(call, strides, count) }
+            }
+
+            $(#[$feature])?
+            unsafe fn combine(
+                extents: [usize; 2],
+                z: (*mut $scalar, usize),
+                f: $scalar,
+                x: (*const $scalar, usize),
+                g: $scalar,
+                y: (*const $scalar, usize),
+            ) {
+                // SAFETY: the caller's.
+                unsafe { blocks::combine(extents, z, f, x, g, y) }
+            }
+
+            four_code!(classical, $scalar, four::multiply::<$four, TA, TB> $(, #[$feature])?);
+            four_code!(strassen, $scalar, $strassen $(, #[$feature])?);
+            four_code!(winograd, $scalar, $winograd $(, #[$feature])?);
+            four_code!(alphatensor, $scalar, nested::scalars::<$four, nested::AlphaTensor, TA, TB> $(, #[$feature])?);
+            four_code!(rank48, $scalar, nested::scalars::<$four, nested::Rank48, TA, TB> $(, #[$feature])?);
+
+            pub(super) static TABLE: Table<$scalar> = Table {
+                isa: $isa,
+                four: [
+                    forms!(classical),
+                    forms!(strassen),
+                    forms!(winograd),
+                    forms!(alphatensor),
+                    forms!(rank48),
+                ],
+                general,
+                batch,
+                combine,
+            };
+        }
+    };
+}
+
+kernels!(
+    portable_f64, if cfg!(target_arch = "aarch64") { Isa::Neon } else { Isa::Portable }, f64, Lanes<f64, 4>,
+    [
+        nested::scalars::<Lanes<f64, 4>, nested::Strassen, TA, TB>,
+        nested::scalars::<Lanes<f64, 4>, nested::Winograd, TA, TB>
+    ],
+    narrow Lanes<f64, 2>, [1, 2, 3, 4], wide Lanes<f64, 2>, [1, 2], [1, 2, 3, 4]
+);
+kernels!(
+    portable_f32, if cfg!(target_arch = "aarch64") { Isa::Neon } else { Isa::Portable }, f32, Lanes<f32, 4>,
+    [
+        nested::scalars::<Lanes<f32, 4>, nested::Strassen, TA, TB>,
+        nested::scalars::<Lanes<f32, 4>, nested::Winograd, TA, TB>
+    ],
+    narrow Lanes<f32, 4>, [1, 2, 3, 4], wide Lanes<f32, 4>, [1, 2], [1, 2, 3, 4]
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    avx2_f64, Isa::Avx2, f64, F64x4,
+    [
+        nested::scalars::<F64x4, nested::Strassen, TA, TB>,
+        nested::scalars::<F64x4, nested::Winograd, TA, TB>
+    ],
+    narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x4, [1, 2, 3], [1, 2, 3, 4],
+    #[target_feature(enable = "avx2,fma")]
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    avx2_f32, Isa::Avx2, f32, F32x4,
+    [
+        nested::scalars::<F32x4, nested::Strassen, TA, TB>,
+        nested::scalars::<F32x4, nested::Winograd, TA, TB>
+    ],
+    narrow F32x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x8, [1, 2, 3], [1, 2, 3, 4],
+    #[target_feature(enable = "avx2,fma")]
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    avx512_f64, Isa::Avx512, f64, F64x4,
+    [
+        nested::scalars::<F64x4, nested::Strassen, TA, TB>,
+        nested::scalars::<F64x4, nested::Winograd, TA, TB>
+    ],
+    narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x8, [1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8],
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    avx512_f32, Isa::Avx512, f32, F32x4,
+    [
+        nested::scalars::<F32x4, nested::Strassen, TA, TB>,
+        nested::scalars::<F32x4, nested::Winograd, TA, TB>
+    ],
+    narrow F32x8, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x16, [1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8],
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
+);
+
+macro_rules! dispatch {
+    ($scalar:ty, $portable:ident, $avx2:ident, $avx512:ident) => {
+        impl Dispatch for $scalar {
+            fn table(isa: Isa) -> &'static Table<Self> {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => &$avx512::TABLE,
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => &$avx2::TABLE,
+                    _ => &$portable::TABLE,
+                }
+            }
+
+            #[inline]
+            fn chosen() -> &'static AtomicPtr<Table<Self>> {
+                static CHOSEN: AtomicPtr<Table<$scalar>> = AtomicPtr::new(ptr::null_mut());
+                &CHOSEN
+            }
+        }
+    };
+}
+
+dispatch!(f64, portable_f64, avx2_f64, avx512_f64);
+dispatch!(f32, portable_f32, avx2_f32, avx512_f32);
