@@ -2,13 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
-/// The folder of the libraries: where this test lies too.
+/// The folder of the libraries, which are built first: tests do not depend on them, as they cannot link them.
 fn libraries() -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
-    let folder = test.parent().expect("a folder").to_path_buf();
-    assert!(folder.join("liblapack_ai.so").exists(), "no liblapack_ai.so in {}", folder.display());
-    folder
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let test = std::env::current_exe().expect("a path");
+        let folder = test.ancestors().nth(2).expect("the folder of the profile").to_path_buf();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME"), "--target-dir"])
+            .arg(folder.parent().expect("a folder"));
+        cargo.args((folder.file_name() == Some("release".as_ref())).then_some("--release"));
+        let built = cargo.output().expect("cargo");
+        assert!(built.status.success(), "{}", text(&built.stderr));
+        folder
+    };
+    BUILT.get_or_init(build).clone()
 }
 
 fn source(name: &str) -> String {

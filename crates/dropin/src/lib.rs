@@ -1,6 +1,6 @@
 //! The names of BLAS and LAPACK themselves, for existing programs: loaded before their own (`LD_PRELOAD`), or linked before it.
 //!
-//! `DGEMM`, `SGEMM`, `cblas_dgemm` and `cblas_sgemm` take 4 x 4 products themselves and leave others to the LAPACK in use.
+//! `DGEMM`, `SGEMM`, `cblas_dgemm` and `cblas_sgemm` take small products themselves and leave others to the LAPACK in use.
 //! `DGESVD`, `DGESDD` and `DGESV` are that LAPACK's: their outputs (factors, pivots, workspaces) are defined to the last element,
 //! and nothing here gives the same ones faster. All calls are counted where `LAPACK_DROPIN_REPORT=1` asks for it.
 //!
@@ -37,8 +37,7 @@ unsafe fn multiply<T: GemmScalar>(routine: Routine, product: &gemm::Product<T>) 
     if report::is_asked_for() {
         let engine = match way {
             Ok(Some(Way::Kernel)) => Engine::Kernel,
-            Ok(Some(Way::Blocks)) => Engine::Blocks,
-            Ok(Some(Way::Library)) => Engine::Library,
+            Ok(Some(Way::Library | Way::Scheme)) => Engine::Library,
             Ok(None) | Err(()) => Engine::Nobody,
         };
         report::count(routine, engine);

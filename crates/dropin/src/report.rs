@@ -21,10 +21,8 @@ const ROUTINES: [&str; 7] = ["dgemm", "sgemm", "cblas_dgemm", "cblas_sgemm", "dg
 #[derive(Clone, Copy)]
 #[repr(usize)]
 pub(crate) enum Engine {
-    /// This library's code for 4 x 4.
+    /// This library's kernels: small products, and all where no LAPACK was found.
     Kernel,
-    /// That code on blocks, since no LAPACK was found.
-    Blocks,
     /// The LAPACK in use.
     Library,
     /// The next library of the program that has the routine, since the LAPACK in use cannot serve it.
@@ -33,13 +31,7 @@ pub(crate) enum Engine {
     Nobody,
 }
 
-const ENGINES: [&str; 5] = [
-    "by LAPACK AI's code for 4 x 4",
-    "by LAPACK AI's blocks",
-    "by ",
-    "by the program's own library",
-    "with nothing to compute",
-];
+const ENGINES: [&str; 4] = ["by LAPACK AI's kernels", "by ", "by the program's own library", "with nothing to compute"];
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 static COUNTS: [[AtomicU64; ENGINES.len()]; ROUTINES.len()] =

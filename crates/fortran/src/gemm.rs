@@ -3,7 +3,7 @@
 use crate::{Integer, algorithm_by_letter, xerbla};
 use lapack_ai::GemmAlgorithm;
 pub use lapack_ai::ops::gemm_alpha::ways::Product;
-use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Way};
+use lapack_ai::ops::gemm_alpha::ways::{self, Choice, GemmScalar, Way};
 
 /// The arguments of a call, read from where they lay.
 #[derive(Clone, Copy, Debug)]
@@ -107,12 +107,25 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
 #[inline(always)]
 pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
     if (product.m, product.n, product.k) == (4, 4, 4) {
-        // SAFETY: the caller's promise; leading dimensions are at least the rows.
-        unsafe { product.kernel(asked.unwrap_or(GemmAlgorithm::Classical)) };
+        // SAFETY: the caller's promise.
+        unsafe { product.by_kernels(asked.unwrap_or(GemmAlgorithm::Classical)) };
         return Ok(Some(Way::Kernel));
     }
     // SAFETY: likewise.
     unsafe { other_size(product, asked) }
+}
+
+#[inline(never)]
+unsafe fn other_size<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
+    let choice = ways::choose(asked, None, product.m, product.n, product.k).map_err(|_| ())?;
+    // SAFETY: the caller's promise; with no extent 0 for the library.
+    unsafe {
+        if choice.way == Way::Kernel {
+            product.by_kernels(choice.algorithm);
+            return Ok(Some(Way::Kernel));
+        }
+        Ok(has_terms(product).then(|| product.with_provider(choice)))
+    }
 }
 
 /// As [`compute`], by the LAPACK in use whatever the size.
@@ -121,15 +134,18 @@ pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlg
 /// As [`compute`].
 #[cold]
 pub unsafe fn compute_by_provider<T: GemmScalar>(product: &Product<T>) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise; no extent is 0.
     unsafe {
         if has_terms(product) {
-            product.by_provider();
+            product.with_provider(Choice { algorithm: GemmAlgorithm::Classical, way: Way::Library, bound: 0.0 });
         }
     }
 }
 
 /// Whether there is a product to compute; else C is scaled here.
+///
+/// # Safety
+/// As [`compute`].
 #[inline(always)]
 unsafe fn has_terms<T: GemmScalar>(product: &Product<T>) -> bool {
     if product.m == 0 || product.n == 0 {
@@ -137,43 +153,8 @@ unsafe fn has_terms<T: GemmScalar>(product: &Product<T>) -> bool {
     }
     let some = product.alpha != <T as lapack_ai::Scalar>::ZERO && product.k > 0;
     if !some {
-        // SAFETY: the caller's promise.
-        unsafe { scale(product) };
+        // SAFETY: the caller's promise; the kernels do not look for a product either.
+        unsafe { product.by_kernels(GemmAlgorithm::Classical) };
     }
     some
-}
-
-#[inline(never)]
-unsafe fn other_size<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
-    let choice = ways::choose(asked, None, product.m, product.n, product.k).map_err(|_| ())?;
-    // SAFETY: the caller's promise.
-    if !unsafe { has_terms(product) } {
-        return Ok(None);
-    }
-    // SAFETY: likewise; no extent is zero.
-    Ok(Some(unsafe {
-        match choice.way {
-            Way::Library => product.by_provider(),
-            Way::Kernel | Way::Blocks => {
-                product.blocks(choice.algorithm);
-                Way::Blocks
-            }
-        }
-    }))
-}
-
-/// `C := beta C`; with `beta = 0` without reading it.
-unsafe fn scale<T: GemmScalar>(product: &Product<T>) {
-    let (zero, one) = (<T as lapack_ai::Scalar>::ZERO, <T as lapack_ai::Scalar>::ONE);
-    let beta = product.beta;
-    if beta == one {
-        return;
-    }
-    for j in 0..product.n {
-        // SAFETY: column j of C.
-        let column = unsafe { std::slice::from_raw_parts_mut(product.c.add(j * product.ldc), product.m) };
-        for element in column {
-            *element = if beta == zero { zero } else { beta * *element };
-        }
-    }
 }

@@ -120,7 +120,13 @@ unsafe fn moved<T: Copy>(call: &Call<T>, strides: Strides, index: usize) -> Call
 ///
 /// # Safety
 /// That of [`Kernels::gemm_batched_raw`].
-unsafe fn run<T: Element>(table: &'static Table<T>, algorithm: Algorithm, call: &Call<T>, strides: Strides, count: usize) {
+unsafe fn run<T: Element>(
+    table: &'static Table<T>,
+    algorithm: Algorithm,
+    call: &Call<T>,
+    strides: Strides,
+    count: usize,
+) {
     let four = [call.m, call.n, call.k] == [4; 3] && call.alpha != T::ZERO;
     if four && algorithm == Algorithm::Classical {
         // SAFETY: the caller's.

@@ -16,8 +16,8 @@ use super::Kernels;
 use super::dispatch::{Element, Table};
 use super::tile::Call;
 use crate::generated::steps;
-use crate::steps::{Linear, Steps};
 use crate::product::Algorithm;
+use crate::steps::{Linear, Steps};
 
 /// A product of matrices that a scheme's blocks are multiplied with.
 pub trait Leaf<T> {
@@ -149,11 +149,10 @@ unsafe fn peeled<T: Element>(table: &Table<T>, algorithm: Algorithm, leaf: &impl
         if m == 0 || n == 0 || k == 0 {
             return;
         }
-        let [i, j] = [if transpose[0] { first + row * lda } else { row + first * lda }, if transpose[1] {
-            column + first * ldb
-        } else {
-            first + column * ldb
-        }];
+        let [i, j] = [
+            if transpose[0] { first + row * lda } else { row + first * lda },
+            if transpose[1] { column + first * ldb } else { first + column * ldb },
+        ];
         let (a, b, c) = ((a.wrapping_add(i), lda), (b.wrapping_add(j), ldb), c.wrapping_add(row + column * ldc));
         // SAFETY: a part of the call's matrices.
         unsafe { leaf.gemm(transpose, [m, n, k], alpha, a, b, beta, (c, ldc)) }
@@ -185,11 +184,7 @@ unsafe fn by_scheme<T: Element>(table: &Table<T>, steps: &Steps, leaf: &impl Lea
     let of_a = if transpose[0] { [k, m] } else { [m, k] };
     let of_b = if transpose[1] { [n, k] } else { [k, n] };
     let rank = steps.u.outputs.len();
-    let lengths = [
-        steps.u.steps.len() * m * k,
-        steps.v.steps.len() * k * n,
-        (rank + steps.w.steps.len()) * m * n,
-    ];
+    let lengths = [steps.u.steps.len() * m * k, steps.v.steps.len() * k * n, (rank + steps.w.steps.len()) * m * n];
     let mut space: Vec<T> = Vec::with_capacity(lengths.iter().sum());
     let mut free = space.as_mut_ptr();
     // SAFETY: all blocks are parts of the call's matrices or of the space, which holds as many as are taken.

@@ -18,7 +18,8 @@ pub(crate) type FourCode<T> = unsafe fn(T, *const T, usize, *const T, usize, T, 
 #[inline(always)]
 pub(crate) unsafe fn columns<V: Four>(from: *const V::Scalar, ld: usize, transposed: bool) -> [V; 4] {
     // SAFETY: the caller's.
-    let columns = unsafe { [V::load(from), V::load(from.add(ld)), V::load(from.add(2 * ld)), V::load(from.add(3 * ld))] };
+    let columns =
+        unsafe { [V::load(from), V::load(from.add(ld)), V::load(from.add(2 * ld)), V::load(from.add(3 * ld))] };
     if transposed { V::transposed(columns) } else { columns }
 }
 

@@ -92,20 +92,47 @@ macro_rules! register {
 }
 
 register!(
-    F64x8, f64, 8, __m512d, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_set1_pd,
-    _mm512_loadu_pd, _mm512_storeu_pd,
+    F64x8,
+    f64,
+    8,
+    __m512d,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_fmadd_pd,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
     |from, count: usize| _mm512_maskz_loadu_pd((0xff_u32 >> (8 - count)) as u8, from),
     |to, count: usize, value| _mm512_mask_storeu_pd(to, (0xff_u32 >> (8 - count)) as u8, value)
 );
 register!(
-    F32x16, f32, 16, __m512, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_set1_ps,
-    _mm512_loadu_ps, _mm512_storeu_ps,
+    F32x16,
+    f32,
+    16,
+    __m512,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_fmadd_ps,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
     |from, count: usize| _mm512_maskz_loadu_ps((0xffff_u32 >> (16 - count)) as u16, from),
     |to, count: usize, value| _mm512_mask_storeu_ps(to, (0xffff_u32 >> (16 - count)) as u16, value)
 );
 register!(
-    F64x4, f64, 4, __m256d, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_set1_pd,
-    _mm256_loadu_pd, _mm256_storeu_pd,
+    F64x4,
+    f64,
+    4,
+    __m256d,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_mul_pd,
+    _mm256_fmadd_pd,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
     |from, count: usize| {
         // The mask of each number of 64 bits is two of 32 bits.
         _mm256_maskload_pd(from, _mm256_loadu_si256(MASK.as_ptr().add(8 - 2 * count).cast()))
@@ -113,8 +140,17 @@ register!(
     store_first_f64
 );
 register!(
-    F32x8, f32, 8, __m256, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_set1_ps,
-    _mm256_loadu_ps, _mm256_storeu_ps,
+    F32x8,
+    f32,
+    8,
+    __m256,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
+    _mm256_fmadd_ps,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
     |from, count: usize| _mm256_maskload_ps(from, _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast())),
     |to: *mut f32, count: usize, value| {
         let (mut to, mut low) = (to, _mm256_castps256_ps128(value));
@@ -129,7 +165,17 @@ register!(
     }
 );
 register!(
-    F32x4, f32, 4, __m128, _mm_add_ps, _mm_sub_ps, _mm_mul_ps, _mm_fmadd_ps, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps,
+    F32x4,
+    f32,
+    4,
+    __m128,
+    _mm_add_ps,
+    _mm_sub_ps,
+    _mm_mul_ps,
+    _mm_fmadd_ps,
+    _mm_set1_ps,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
     |from, count: usize| _mm_maskload_ps(from, _mm_loadu_si128(MASK.as_ptr().add(8 - count).cast())),
     |to, count: usize, value| if count == 4 { _mm_storeu_ps(to, value) } else { store_first_f32(to, count, value) }
 );
@@ -207,12 +253,7 @@ impl Four for F32x4 {
         unsafe {
             let (t, u) = (_mm_unpacklo_ps(p.0, q.0), _mm_unpackhi_ps(p.0, q.0));
             let (v, w) = (_mm_unpacklo_ps(r.0, s.0), _mm_unpackhi_ps(r.0, s.0));
-            [
-                Self(_mm_movelh_ps(t, v)),
-                Self(_mm_movehl_ps(v, t)),
-                Self(_mm_movelh_ps(u, w)),
-                Self(_mm_movehl_ps(w, u)),
-            ]
+            [Self(_mm_movelh_ps(t, v)), Self(_mm_movehl_ps(v, t)), Self(_mm_movelh_ps(u, w)), Self(_mm_movehl_ps(w, u))]
         }
     }
 

@@ -1,8 +1,7 @@
 //! The general product with a choice of algorithm, `C = alpha op(A) op(B) + beta C`.
 //!
-//! BLAS's `xGEMM` with one more argument. One 4 x 4 product is computed by this library's own code, by whatever algorithm was
-//! asked for; other sizes by the BLAS or, where a scheme was asked for by name, from 4 x 4 blocks (`ways.rs` has the choice and
-//! the error bounds). A row-major C is computed as `C^T = op(B)^T op(A)^T`; operands enter as they lie, and only those with two
+//! BLAS's `xGEMM` with one more argument. Small products are computed by this library's own kernels, by whatever algorithm was
+//! asked for; others by the BLAS, also for the products of a scheme's blocks (`ways.rs` has the choice and the error bounds). A row-major C is computed as `C^T = op(B)^T op(A)^T`; operands enter as they lie, and only those with two
 //! strides are copied. NaN and Inf are not looked for.
 
 pub mod ways;
@@ -15,6 +14,7 @@ use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_bilinear::product::Algorithm;
+use lapack_ai_bilinear::small::Strides;
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, Layout, Matrix, MatrixView, Result};
 use ways::{Choice, GemmScalar, Product, Way};
 
@@ -117,7 +117,7 @@ fn run<T: GemmScalar>(
     let choice = ways::choose(options.algorithm, options.accuracy, m, n, k).map_err(refused)?;
     report.algorithm = choice.algorithm.name();
     report.reason = choice.reason(options.algorithm.is_some(), options.accuracy.is_some());
-    report.routine = if choice.way == Way::Library { "gemm" } else { "gemm_alpha" };
+    report.routine = if choice.way == Way::Kernel { "gemm_alpha" } else { "gemm" };
     if m == 0 || n == 0 || count == 0 {
         return Ok(());
     }
@@ -133,16 +133,68 @@ fn run<T: GemmScalar>(
             report.count_copy(size * count);
         }
     }
+    if let Some((first, strides)) = evenly_spaced(choice, (alpha, &a), &b, (beta, c)) {
+        let mut clock = Clock::start(timed);
+        // SAFETY: all matrices are those of the views, and a view's matrices to write do not overlap.
+        unsafe { first.batch_by_kernels(choice.algorithm, strides, library.threads().get()) };
+        clock.lap(&mut report.times.compute);
+        return Ok(());
+    }
     let flops = 2.0 * m as f64 * n as f64 * k as f64;
     let (seconds_each, contention) = match choice.way {
         Way::Library if flops < 2.0 * 24.0 * 24.0 * 24.0 => (rough_seconds(flops / 4.0), Contention::Heavy),
         Way::Library => (rough_seconds(flops / 4.0), Contention::None),
-        Way::Kernel | Way::Blocks => (SECONDS_OF_A_BLOCK * (flops / 128.0).max(1.0), Contention::None),
+        Way::Kernel | Way::Scheme => (SECONDS_OF_A_BLOCK * (flops / 128.0).max(1.0), Contention::None),
     };
     let job = Job { choice, alpha, beta, a_copy, b_copy, timed };
     let plan = Plan { count, seconds_each, threshold: 0.0, contention, need };
     let item = |worker: &Worker, index| job.one(a.matrix(index), b.matrix(index), c, index, worker);
     batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+}
+
+/// The first product of a batch and the distances of the others, where the kernels take them as they lie.
+fn evenly_spaced<T: GemmScalar>(
+    choice: Choice,
+    (alpha, a): (T, &BatchView<'_, T>),
+    b: &BatchView<'_, T>,
+    (beta, c): (T, &BatchViewMut<'_, T>),
+) -> Option<(Product<T>, Strides)> {
+    let count = c.count();
+    if choice.way != Way::Kernel || count < 2 {
+        return None;
+    }
+    // As one matrix alone: C or its transpose, whichever is column-major.
+    let (left, right, target) = match c.as_view().matrix(0).col_major_lda() {
+        Some(_) => (a.clone(), b.clone(), c.as_view()),
+        None => (b.clone().transposed(), a.clone().transposed(), c.as_view().transposed()),
+    };
+    let operand = |matrices: &BatchView<'_, T>| {
+        let first = matrices.matrix(0);
+        let by_columns = first.col_major_lda().map(|ld| (false, ld));
+        let (flip, ld) = by_columns.or_else(|| first.transposed().col_major_lda().map(|ld| (true, ld)))?;
+        Some((flip, first.as_ptr(), ld, spacing(matrices)?))
+    };
+    let ((flip_a, a, lda, a_step), (flip_b, b, ldb, b_step)) = (operand(&left)?, operand(&right)?);
+    let (ldc, c_step) = (target.matrix(0).col_major_lda()?, spacing(&target)?);
+    let (m, n, k) = (left.rows(), right.cols(), left.cols());
+    let c = target.as_ptr().cast_mut();
+    let product = Product { transpose: [flip_a, flip_b], m, n, k, alpha, a, lda, b, ldb, beta, c, ldc };
+    Some((product, Strides { count, a: a_step, b: b_step, c: c_step }))
+}
+
+/// The distance of neighbouring matrices, if it is the same for all and not negative.
+fn spacing<T: GemmScalar>(matrices: &BatchView<'_, T>) -> Option<usize> {
+    let (shape, strides) = (matrices.batch_shape(), matrices.batch_strides());
+    let mut axes = shape.iter().zip(strides).rev().filter(|&(&extent, _)| extent > 1);
+    let (&extent, &step) = axes.next()?;
+    let mut next = step * extent as isize;
+    for (&extent, &stride) in axes {
+        if stride != next {
+            return None;
+        }
+        next *= extent as isize;
+    }
+    usize::try_from(step).ok()
 }
 
 /// The error for a choice that cannot be had.

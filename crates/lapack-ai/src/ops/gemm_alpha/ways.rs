@@ -1,38 +1,38 @@
 //! What computes a product, how large its error can be, and the product itself on BLAS's arguments.
 //!
-//! | way | sizes | error bound of an element of A B, in units of `(eps / 2) max|A| max|B|` |
+//! | way | sizes | what |
 //! |---|---|---|
-//! | `Kernel` | 4 x 4 x 4 | that of the algorithm's code, [`Algorithm::error_bound`] |
-//! | `Blocks` | up to [`MOST_IN_BLOCKS`] | `q` times that, and `2 q (q + 1)` for the sums; `q = ceil(k / 4)` |
-//! | `Library` | all | `k^2`: `k` roundings of a sum of `k` products, in whatever order |
+//! | `Kernel` | up to 64 | this library's code, for any algorithm |
+//! | `Library` | others | the BLAS, for the ordinary product |
+//! | `Scheme` | others, up to [`MOST_BY_SCHEME`] | a scheme asked for by name, with the BLAS for the products of blocks |
 //!
-//! `Blocks` takes C in blocks of 4 x 4, each the sum of products of blocks of A and B. Blocks at the edges are filled with
-//! zeros. It is there so that a scheme does what its name says at other sizes than its own, not to be fast.
+//! A scheme multiplies 4 x 4 matrices of numbers, or larger ones as 4 x 4 matrices of blocks; rows and columns beyond a multiple
+//! of 4, and matrices with an extent below 4, are multiplied by the definition.
 
 use crate::provider;
-use lapack_ai_bilinear::product::{self, Algorithm};
-use lapack_ai_core::Scalar;
+use lapack_ai_bilinear::product::Algorithm;
+use lapack_ai_bilinear::small::{self, Leaf, Strides};
 use lapack_ai_host::Library;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Largest extent of a product that is computed from blocks by a scheme that was asked for by name.
-pub const MOST_IN_BLOCKS: usize = 64;
+/// Largest extent that a scheme takes: its sums of blocks need some ten times the memory of the matrices.
+pub const MOST_BY_SCHEME: usize = 4096;
 
 /// Element types of products with a choice of algorithm: `f32` and `f64`.
-pub trait GemmScalar: lapack_ai_core::Real + lapack_ai_bilinear::Real {}
+pub trait GemmScalar: lapack_ai_core::Real + small::Element {}
 impl GemmScalar for f32 {}
 impl GemmScalar for f64 {}
 
 /// Whose code computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// This library's code for one 4 x 4 product.
+    /// This library's.
     Kernel,
-    /// That code on each pair of blocks.
-    Blocks,
-    /// The BLAS.
+    /// The BLAS's.
     Library,
+    /// This library's for the sums of blocks, the BLAS's for their products.
+    Scheme,
 }
 
 /// An algorithm and whose code runs it.
@@ -98,27 +98,42 @@ impl fmt::Display for Refused {
             ),
             Self::Size { algorithm, sizes: [m, n, k] } => write!(
                 f,
-                "algorithm '{}' takes sizes up to {MOST_IN_BLOCKS}, not {m} x {n} x {k}; use 'auto' or 'classical'",
+                "algorithm '{}' takes sizes up to {MOST_BY_SCHEME}, not {m} x {n} x {k}; use 'auto' or 'classical'",
                 algorithm.name()
             ),
         }
     }
 }
 
-/// Bound of the error of every element of `op(A) op(B)` in units of `(eps / 2) max|A| max|B|`, to first order, eps the distance
-/// from 1 to the next number of the type. The table on top of this file has the formulas.
-#[inline]
-pub fn error_bound(algorithm: Algorithm, way: Way, k: usize) -> f64 {
-    let k = k as f64;
-    match way {
-        Way::Kernel => algorithm.error_bound(),
-        Way::Library => k * k,
-        Way::Blocks => {
-            let q = (k / 4.0).ceil();
-            let sums = if q > 1.0 { 2.0 * q * (q + 1.0) } else { 0.0 };
-            q * algorithm.error_bound() + sums
-        }
+/// The factor `e` by which a scheme multiplies the error of the products of blocks: its stability factor.
+fn stability_factor(algorithm: Algorithm) -> f64 {
+    match algorithm {
+        Algorithm::Classical => 4.0,
+        Algorithm::Strassen => 144.0,
+        Algorithm::Winograd => 324.0,
+        Algorithm::AlphaTensor => 328.0,
+        Algorithm::Rank48 => 148.0,
     }
+}
+
+/// Bound of the error of every element of `op(A) op(B)` in units of `(eps / 2) max|A| max|B|`, to first order, eps the distance
+/// from 1 to the next number of the type.
+///
+/// By the definition it is `k^2`: a sum of `k` products has `k` roundings, in whatever order; for 4 x 4 by this library's code
+/// [`Algorithm::error_bound`]. By a scheme with the bound `s` and the stability factor `e`, on blocks with `q = floor(k / 4)`
+/// terms an element, sums of blocks contribute `q (s - e)` and their products `e q^2`; the `r = k - 4 q` terms beyond add `r^2 + k`.
+#[inline]
+pub fn error_bound(algorithm: Algorithm, m: usize, n: usize, k: usize) -> f64 {
+    if (m, n, k) == (4, 4, 4) {
+        return algorithm.error_bound();
+    }
+    let by_definition = (k * k) as f64;
+    if algorithm == Algorithm::Classical || m.min(n).min(k) < 4 {
+        return by_definition;
+    }
+    let (q, r, e) = ((k / 4) as f64, (k % 4) as f64, stability_factor(algorithm));
+    let beyond = if r > 0.0 { r * r + k as f64 } else { 0.0 };
+    (q * (algorithm.error_bound() - e) + e * q * q + beyond).max(by_definition)
 }
 
 /// Chooses algorithm and code for an `m x n` product with `k` terms an element: what was asked for, else the fastest whose error
@@ -136,12 +151,12 @@ pub fn choose(
 ) -> Result<Choice, Refused> {
     let algorithm = asked.unwrap_or(Algorithm::Classical);
     let way = match algorithm {
-        _ if (m, n, k) == (4, 4, 4) => Way::Kernel,
+        _ if small::takes([m, n, k]) => Way::Kernel,
         Algorithm::Classical => Way::Library,
-        _ if m.max(n).max(k) > MOST_IN_BLOCKS => return Err(Refused::Size { algorithm, sizes: [m, n, k] }),
-        _ => Way::Blocks,
+        _ if m.max(n).max(k) > MOST_BY_SCHEME => return Err(Refused::Size { algorithm, sizes: [m, n, k] }),
+        _ => Way::Scheme,
     };
-    let bound = error_bound(algorithm, way, k);
+    let bound = error_bound(algorithm, m, n, k);
     match accuracy {
         Some(accuracy) if accuracy.is_nan() || accuracy <= 0.0 => Err(Refused::NoBound(accuracy)),
         Some(accuracy) if bound > accuracy && algorithm != Algorithm::Classical => {
@@ -157,9 +172,9 @@ impl Choice {
     /// Why this one, in a few words.
     pub(crate) fn reason(&self, asked: bool, capped: bool) -> Cow<'static, str> {
         let whose = match self.way {
-            Way::Kernel => "code for 4 x 4",
-            Way::Blocks => "blocks of 4 x 4",
+            Way::Kernel => "own kernels",
             Way::Library => "the BLAS",
+            Way::Scheme => "the BLAS on blocks",
         };
         let why = match (asked, capped) {
             (true, _) => "asked for",
@@ -188,60 +203,91 @@ pub struct Product<T> {
     pub ldc: usize,
 }
 
+/// The BLAS multiplies a scheme's blocks.
+struct Blocks<'a>(&'a Library);
+
+impl<T: GemmScalar> Leaf<T> for Blocks<'_> {
+    unsafe fn gemm(
+        &self,
+        transpose: [bool; 2],
+        [m, n, k]: [usize; 3],
+        alpha: T,
+        (a, lda): (*const T, usize),
+        (b, ldb): (*const T, usize),
+        beta: T,
+        (c, ldc): (*mut T, usize),
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { Product { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc }.by_library(self.0) }
+    }
+}
+
 impl<T: GemmScalar> Product<T> {
-    /// Computes it as chosen. Without a library the blocks' code stands in for it.
+    /// Computes it as chosen. Without a library the kernels stand in for it.
     ///
     /// # Safety
-    /// `m`, `n`, `k` are at least 1; the memory is as BLAS's `xGEMM` demands it, and the sizes fit the library's integers.
-    /// [`Way::Kernel`] is for 4 x 4 x 4 only.
+    /// The memory is as BLAS's `xGEMM` demands it, no extent is 0 where the library computes, and the sizes fit its integers.
     #[inline]
     pub(crate) unsafe fn compute(&self, choice: Choice, library: Option<&Library>) {
+        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
         // SAFETY: the caller's promise.
         unsafe {
             match (choice.way, library) {
-                (Way::Kernel, _) => self.kernel(choice.algorithm),
                 (Way::Library, Some(library)) => self.by_library(library),
-                (Way::Blocks, _) | (Way::Library, None) => self.blocks(choice.algorithm),
+                (Way::Scheme, Some(library)) => small::best().gemm_over(
+                    &Blocks(library),
+                    choice.algorithm,
+                    transpose,
+                    [m, n, k],
+                    alpha,
+                    (a, lda),
+                    (b, ldb),
+                    beta,
+                    (c, ldc),
+                ),
+                (Way::Kernel, _) | (_, None) => self.by_kernels(choice.algorithm),
             }
         }
     }
 
-    /// As [`Product::compute`], by the code for 4 x 4 products.
+    /// Computes it by this library's kernels, whatever the size.
     ///
     /// # Safety
-    /// The sizes are 4, the leading dimensions at least that, the memory as BLAS's `xGEMM` demands it.
+    /// The memory is as BLAS's `xGEMM` demands it.
     #[inline(always)]
-    pub unsafe fn kernel(&self, algorithm: Algorithm) {
-        let len = |ld: usize| 3 * ld + 4;
-        // SAFETY: the caller's promise: four columns, ld apart.
-        let (a, b, c) = unsafe {
-            (
-                std::slice::from_raw_parts(self.a, len(self.lda)),
-                std::slice::from_raw_parts(self.b, len(self.ldb)),
-                std::slice::from_raw_parts_mut(self.c, len(self.ldc)),
-            )
-        };
-        let (a, b, c) = ((a, self.lda), (b, self.ldb), (c, self.ldc));
-        let done = product::gemm_4x4(algorithm, self.transpose, self.alpha, a, b, self.beta, c);
-        debug_assert_eq!(done, Ok(()));
+    pub unsafe fn by_kernels(&self, algorithm: Algorithm) {
+        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
+        // SAFETY: the caller's promise.
+        unsafe { small::gemm_raw(algorithm, transpose, [m, n, k], alpha, (a, lda), (b, ldb), beta, (c, ldc)) }
     }
 
-    /// As [`Product::compute`], by the LAPACK in use; by the blocks' code, where none can be found.
+    /// Computes a batch of them by this library's kernels: the matrices lie at `strides` from each other.
     ///
     /// # Safety
-    /// As for [`Product::compute`].
+    /// As [`Product::by_kernels`], for each; no two C overlap.
+    pub(crate) unsafe fn batch_by_kernels(&self, algorithm: Algorithm, strides: Strides, threads: usize) {
+        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
+        let (shape, a, b, c) = ([m, n, k], (a, lda), (b, ldb), (c, ldc));
+        // SAFETY: the caller's promise.
+        unsafe { small::gemm_batched_raw(algorithm, transpose, shape, alpha, a, b, beta, c, strides, threads) }
+    }
+
+    /// Computes it as chosen, with the LAPACK in use; by the kernels where none can be found.
+    ///
+    /// # Safety
+    /// As BLAS's `xGEMM`; no extent is 0.
     #[inline]
-    pub unsafe fn by_provider(&self) -> Way {
+    pub unsafe fn with_provider(&self, choice: Choice) -> Way {
         match provider::library() {
             // SAFETY: the caller's promise.
             Ok(library) if self.fits(library) => unsafe {
-                self.by_library(library);
-                Way::Library
+                self.compute(choice, Some(library));
+                choice.way
             },
             // SAFETY: likewise.
             _ => unsafe {
-                self.blocks(Algorithm::Classical);
-                Way::Blocks
+                self.by_kernels(choice.algorithm);
+                Way::Kernel
             },
         }
     }
@@ -252,85 +298,34 @@ impl<T: GemmScalar> Product<T> {
 
     #[inline(always)]
     unsafe fn by_library(&self, library: &Library) {
-        let Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = *self;
+        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
         let [flip_a, flip_b] = transpose.map(|flip| if flip { b'T' } else { b'N' });
         // SAFETY: the caller's promise.
         unsafe { library.gemm(flip_a, flip_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
     }
-
-    /// As [`Product::compute`], from blocks of 4 x 4.
-    ///
-    /// # Safety
-    /// As for [`Product::compute`].
-    pub unsafe fn blocks(&self, algorithm: Algorithm) {
-        let (zero, one) = (<T as Scalar>::ZERO, <T as Scalar>::ONE);
-        for (j, i) in (0..self.n).step_by(4).flat_map(|j| (0..self.m).step_by(4).map(move |i| (j, i))) {
-            let mut sum = [zero; 16];
-            for l in (0..self.k).step_by(4) {
-                // SAFETY: the blocks begin inside the matrices.
-                let (a, b) = unsafe {
-                    (
-                        block(self.a, self.lda, self.transpose[0], (i, self.m), (l, self.k)),
-                        block(self.b, self.ldb, self.transpose[1], (l, self.k), (j, self.n)),
-                    )
-                };
-                let kept = if l == 0 { zero } else { one };
-                let done = product::gemm_4x4(algorithm, [false; 2], one, (&a, 4), (&b, 4), kept, (&mut sum, 4));
-                debug_assert_eq!(done, Ok(()));
-            }
-            for (q, p) in (0..4.min(self.n - j)).flat_map(|q| (0..4.min(self.m - i)).map(move |p| (q, p))) {
-                let scaled = self.alpha * sum[p + 4 * q];
-                // SAFETY: an element of C.
-                unsafe {
-                    let to = self.c.add(i + p + (j + q) * self.ldc);
-                    *to = if self.beta == zero { scaled } else { scaled + self.beta * *to };
-                }
-            }
-        }
-    }
-}
-
-/// The block of op(matrix) from row and column `at` on, column-major, with zeros beyond its `extent`.
-///
-/// # Safety
-/// The matrix is column-major with leading dimension `ld`, op(matrix) of the two extents.
-unsafe fn block<T: Scalar>(
-    from: *const T,
-    ld: usize,
-    transposed: bool,
-    (row, rows): (usize, usize),
-    (col, cols): (usize, usize),
-) -> [T; 16] {
-    let mut block = [T::ZERO; 16];
-    for (q, p) in (0..4.min(cols - col)).flat_map(|q| (0..4.min(rows - row)).map(move |p| (q, p))) {
-        let (i, j) = if transposed { (col + q, row + p) } else { (row + p, col + q) };
-        // SAFETY: inside the matrix.
-        block[p + 4 * q] = unsafe { *from.add(i + j * ld) };
-    }
-    block
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lapack_ai_bilinear::catalogue;
 
     #[test]
-    fn the_fastest_at_4_x_4_is_the_ordinary_product_by_own_code_and_elsewhere_by_the_blas() {
+    fn the_fastest_is_the_ordinary_product_by_own_kernels_up_to_64_and_above_by_the_blas() {
         let chosen = |m, n, k| choose(None, None, m, n, k).map(|choice| (choice.algorithm, choice.way, choice.bound));
         assert_eq!(chosen(4, 4, 4), Ok((Algorithm::Classical, Way::Kernel, 12.0)));
-        assert_eq!(chosen(4, 4, 5), Ok((Algorithm::Classical, Way::Library, 25.0)));
+        assert_eq!(chosen(64, 1, 5), Ok((Algorithm::Classical, Way::Kernel, 25.0)));
+        assert_eq!(chosen(4, 65, 5), Ok((Algorithm::Classical, Way::Library, 25.0)));
     }
 
     #[test]
-    fn a_scheme_asked_for_takes_sizes_up_to_64_and_names_them_beyond() {
+    fn a_scheme_asked_for_takes_sizes_up_to_4096_and_names_them_beyond() {
         let chosen = |m, n, k| choose(Some(Algorithm::Strassen), None, m, n, k);
-        assert_eq!(chosen(64, 1, 7).map(|choice| choice.way), Ok(Way::Blocks));
-        let refused = chosen(3, 65, 7).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "algorithm 'strassen' takes sizes up to 64, not 3 x 65 x 7; use 'auto' or 'classical'"
-        );
-        assert!(!refused.about_accuracy());
+        assert_eq!(chosen(64, 1, 7).map(|choice| choice.way), Ok(Way::Kernel));
+        assert_eq!(chosen(4096, 65, 7).map(|choice| choice.way), Ok(Way::Scheme));
+        let refused = chosen(3, 4097, 7).unwrap_err();
+        let text = "algorithm 'strassen' takes sizes up to 4096, not 3 x 4097 x 7; use 'auto' or 'classical'";
+        assert_eq!((refused.to_string().as_str(), refused.about_accuracy()), (text, false));
     }
 
     #[test]
@@ -347,8 +342,18 @@ mod tests {
     }
 
     #[test]
-    fn one_block_in_depth_has_the_bound_of_its_code_and_more_add_their_sums() {
-        let bound = |k| error_bound(Algorithm::Strassen, Way::Blocks, k);
-        assert_eq!([bound(3), bound(4), bound(5)], [830.0, 830.0, 2.0 * 830.0 + 12.0]);
+    fn bounds_on_blocks_follow_from_those_of_the_scheme() {
+        let bound = |m, k| error_bound(Algorithm::Strassen, m, 4, k);
+        assert_eq!([bound(3, 4), bound(4, 4), bound(5, 4)], [16.0, 830.0, 830.0]);
+        let sums = 830.0 - 144.0;
+        assert_eq!([bound(4, 8), bound(4, 10)], [2.0 * sums + 144.0 * 4.0, 2.0 * sums + 144.0 * 4.0 + 4.0 + 10.0]);
+    }
+
+    #[test]
+    fn stability_factors_are_those_of_the_catalogue() {
+        for algorithm in Algorithm::ALL {
+            let scheme = catalogue::by_name(algorithm.name()).expect("a scheme");
+            assert_eq!(stability_factor(algorithm), scheme.stability_factor().to_f64(), "{}", algorithm.name());
+        }
     }
 }
