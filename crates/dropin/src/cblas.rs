@@ -51,9 +51,9 @@ macro_rules! export_cblas_gemm {
             } else {
                 gemm::Call { letters: [flip_a, flip_b], sizes: [m, n, k], factors, a, b, c, lds: [lda, ldb, ldc] }
             };
-            match call.checked() {
-                // SAFETY: the caller's promise.
-                Ok(product) if row_major || order == COL_MAJOR => unsafe { crate::multiply($counted, &product) },
+            // SAFETY: the caller's promise.
+            match (row_major || order == COL_MAJOR).then(|| unsafe { crate::multiply($counted, &call) }) {
+                Some(Ok(())) => {}
                 wrong => {
                     type Gemm = unsafe extern "C-unwind" fn(
                         c_int,
@@ -74,7 +74,8 @@ macro_rules! export_cblas_gemm {
                     let symbol: &CStr = $symbol;
                     let own = next(symbol);
                     if own.is_null() {
-                        let argument = wrong.err().map_or(1, |number| number_in_cblas(number, row_major));
+                        let argument =
+                            wrong.and_then(Result::err).map_or(1, |number| number_in_cblas(number, row_major));
                         return xerbla(symbol.to_str().expect("a name in ASCII"), argument);
                     }
                     // SAFETY: CBLAS's interface, and the caller's promise; what is illegal is for it to say.

@@ -13,6 +13,12 @@ thread_local! {
 /// While it lives, calls of this thread are the LAPACK's own.
 pub(crate) struct Guard(());
 
+/// Whether the thread is inside.
+#[inline(always)]
+pub(crate) fn is_inside() -> bool {
+    INSIDE.get()
+}
+
 /// Enters, unless the thread is inside.
 #[inline(always)]
 pub(crate) fn enter() -> Option<Guard> {

@@ -20,19 +20,39 @@ use report::{Engine, Routine};
 export_gemm_alpha!(f64, "DGEMM_ALPHA", "DGEMM_ALPHAX", dgemm_alpha_ dgemm_alpha dgemm_alpha__, dgemm_alphax_ dgemm_alphax dgemm_alphax__);
 export_gemm_alpha!(f32, "SGEMM_ALPHA", "SGEMM_ALPHAX", sgemm_alpha_ sgemm_alpha sgemm_alpha__, sgemm_alphax_ sgemm_alphax sgemm_alphax__);
 
-/// A product on whatever is the way from here.
+/// Computes a product that the program asked for.
+///
+/// # Errors
+/// The number of the first illegal argument in `xGEMM`'s list.
 ///
 /// # Safety
 /// The memory is as `xGEMM` demands it.
 #[inline(always)]
-unsafe fn multiply<T: GemmScalar>(routine: Routine, product: &gemm::Product<T>) {
+unsafe fn multiply<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Result<(), Integer> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !guard::is_inside() && call.four(None) {
+            if report::is_asked_for() {
+                report::count(routine, Engine::Kernel);
+            }
+            return Ok(());
+        }
+        other_size(routine, call)
+    }
+}
+
+/// # Safety
+/// As [`multiply`].
+#[inline(never)]
+unsafe fn other_size<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Result<(), Integer> {
+    let product = call.checked()?;
     let Some(guard) = guard::enter() else {
         // SAFETY: the caller's promise.
-        unsafe { gemm::compute_by_provider(product) };
-        return;
+        unsafe { gemm::compute_by_provider(&product) };
+        return Ok(());
     };
     // SAFETY: the caller's promise; no algorithm was asked for, so any size is taken.
-    let way = unsafe { gemm::compute(product, None) };
+    let way = unsafe { gemm::compute(&product, None) };
     drop(guard);
     if report::is_asked_for() {
         let engine = match way {
@@ -42,6 +62,7 @@ unsafe fn multiply<T: GemmScalar>(routine: Routine, product: &gemm::Product<T>) 
         };
         report::count(routine, engine);
     }
+    Ok(())
 }
 
 macro_rules! export_gemm {
@@ -70,9 +91,8 @@ macro_rules! export_gemm {
             unsafe {
                 let (letters, lds) = ([*transa, *transb], [*lda, *ldb, *ldc]);
                 let call = gemm::Call { letters, sizes: [*m, *n, *k], factors: [*alpha, *beta], a, b, c, lds };
-                match call.checked() {
-                    Ok(product) => multiply($counted, &product),
-                    Err(argument) => lapack_ai_fortran::xerbla($routine, argument),
+                if let Err(argument) = multiply($counted, &call) {
+                    lapack_ai_fortran::xerbla($routine, argument);
                 }
             }
         }

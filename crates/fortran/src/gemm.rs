@@ -40,11 +40,8 @@ impl<T: GemmScalar> Call<T> {
     /// The memory is as `xGEMM` demands it.
     #[inline(always)]
     pub unsafe fn run(&self, routine: &str, asked: Option<GemmAlgorithm>) -> Option<Way> {
-        match self.checked() {
-            // SAFETY: the caller's promise.
-            Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },
-            Err(argument) => self.refuse(routine, argument),
-        }
+        // SAFETY: the caller's promise.
+        unsafe { if self.four(asked) { Some(Way::Kernel) } else { self.other_size(routine, asked, 0) } }
     }
 
     /// As [`Call::run`], for a routine whose first argument is the letter of an algorithm: the others have a number more.
@@ -54,10 +51,37 @@ impl<T: GemmScalar> Call<T> {
     #[inline(always)]
     pub unsafe fn run_by_letter(&self, routine: &str, letter: u8) -> Option<Way> {
         let Some(asked) = algorithm_by_letter(letter) else { return self.refuse(routine, 1) };
+        // SAFETY: the caller's promise.
+        unsafe { if self.four(asked) { Some(Way::Kernel) } else { self.other_size(routine, asked, 1) } }
+    }
+
+    /// Computes the product if it is one of legal 4 x 4 matrices: the short way for those.
+    ///
+    /// # Safety
+    /// As [`Call::run`].
+    #[inline(always)]
+    pub unsafe fn four(&self, asked: Option<GemmAlgorithm>) -> bool {
+        let ([m, n, k], [lda, ldb, ldc]) = (self.sizes, self.lds);
+        let (Some(flip_a), Some(flip_b)) = (transposed(self.letters[0]), transposed(self.letters[1])) else {
+            return false;
+        };
+        if ((m ^ 4) | (n ^ 4) | (k ^ 4)) != 0 || lda < 4 || ldb < 4 || ldc < 4 {
+            return false;
+        }
+        let [lda, ldb, ldc] = [lda, ldb, ldc].map(|ld| ld as usize);
+        let ([alpha, beta], algorithm) = (self.factors, asked.unwrap_or(GemmAlgorithm::Classical));
+        // SAFETY: the caller's promise.
+        unsafe { ways::four(algorithm, [flip_a, flip_b], alpha, (self.a, lda), (self.b, ldb), beta, (self.c, ldc)) };
+        true
+    }
+
+    /// As [`Call::run`]; `shift` is the number of arguments before TRANSA.
+    #[inline(never)]
+    unsafe fn other_size(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
             Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },
-            Err(argument) => self.refuse(routine, argument + 1),
+            Err(argument) => self.refuse(routine, argument + shift),
         }
     }
 
@@ -104,26 +128,15 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
 ///
 /// # Safety
 /// The memory is as `xGEMM` demands it.
-#[inline(always)]
+#[inline]
 pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
-    if (product.m, product.n, product.k) == (4, 4, 4) {
-        // SAFETY: the caller's promise.
-        unsafe { product.by_kernels(asked.unwrap_or(GemmAlgorithm::Classical)) };
-        return Ok(Some(Way::Kernel));
-    }
-    // SAFETY: likewise.
-    unsafe { other_size(product, asked) }
-}
-
-#[inline(never)]
-unsafe fn other_size<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
-    let choice = ways::choose(asked, None, product.m, product.n, product.k).map_err(|_| ())?;
     // SAFETY: the caller's promise; with no extent 0 for the library.
     unsafe {
-        if choice.way == Way::Kernel {
-            product.by_kernels(choice.algorithm);
+        if ways::is_small(product.m, product.n, product.k) {
+            product.by_kernels(asked.unwrap_or(GemmAlgorithm::Classical));
             return Ok(Some(Way::Kernel));
         }
+        let choice = ways::choose(asked, None, product.m, product.n, product.k).map_err(|_| ())?;
         Ok(has_terms(product).then(|| product.with_provider(choice)))
     }
 }

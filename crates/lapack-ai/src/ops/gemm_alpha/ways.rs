@@ -151,7 +151,7 @@ pub fn choose(
 ) -> Result<Choice, Refused> {
     let algorithm = asked.unwrap_or(Algorithm::Classical);
     let way = match algorithm {
-        _ if small::takes([m, n, k]) => Way::Kernel,
+        _ if is_small(m, n, k) => Way::Kernel,
         Algorithm::Classical => Way::Library,
         _ if m.max(n).max(k) > MOST_BY_SCHEME => return Err(Refused::Size { algorithm, sizes: [m, n, k] }),
         _ => Way::Scheme,
@@ -201,6 +201,31 @@ pub struct Product<T> {
     pub beta: T,
     pub c: *mut T,
     pub ldc: usize,
+}
+
+/// `C = alpha op(A) op(B) + beta C` for 4 x 4 matrices, by this library's kernels: [`Product::by_kernels`] without a choice by
+/// size. A call takes a few nanoseconds, so that each one counts.
+///
+/// # Safety
+/// The memory is as BLAS's `xGEMM` demands it.
+#[inline(always)]
+pub unsafe fn four<T: GemmScalar>(
+    algorithm: Algorithm,
+    transpose: [bool; 2],
+    alpha: T,
+    a: (*const T, usize),
+    b: (*const T, usize),
+    beta: T,
+    c: (*mut T, usize),
+) {
+    // SAFETY: the caller's promise.
+    unsafe { small::gemm_raw(algorithm, transpose, [4; 3], alpha, a, b, beta, c) }
+}
+
+/// Whether [`Way::Kernel`] is the way of an algorithm that is not held to an accuracy.
+#[inline(always)]
+pub fn is_small(m: usize, n: usize, k: usize) -> bool {
+    small::takes([m, n, k])
 }
 
 /// The BLAS multiplies a scheme's blocks.
