@@ -2,6 +2,7 @@
 
 use lapack_ai_bilinear::catalogue::by_name;
 use lapack_ai_bilinear::product::{Algorithm, BadLayout, gemm_4x4, product_modulo_2};
+use lapack_ai_bilinear::small::Element;
 use lapack_ai_bilinear::{Program, Real};
 
 /// Repeatable numbers.
@@ -21,7 +22,7 @@ impl Random {
 }
 
 /// Element types of the tests.
-trait Tested: Real + std::fmt::Debug {
+trait Tested: Element + std::fmt::Debug {
     /// Half the distance from 1 to the next number.
     const ROUNDING: f64;
     fn wide(self) -> f64;

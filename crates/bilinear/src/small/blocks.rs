@@ -105,6 +105,7 @@ fn steps_of(algorithm: Algorithm) -> Option<&'static Steps> {
 ///
 /// # Safety
 /// As [`Kernels::gemm_raw`]; alpha and no extent is 0.
+#[inline(never)]
 pub(crate) unsafe fn multiply<T: Element>(table: &'static Table<T>, algorithm: Algorithm, call: &Call<T>) {
     // SAFETY: the caller's.
     unsafe { peeled(table, algorithm, &Kernels(table), call) }

@@ -5,7 +5,7 @@ use super::four::{self, FourCode};
 use super::isa::Isa;
 use super::nested;
 use super::tile::{self, Call, tiles};
-use super::vector::Lanes;
+use super::vector::{Lanes, Pair};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x4, F32x8, F32x16, F64x4, F64x8};
 use crate::product::Algorithm;
@@ -24,8 +24,8 @@ pub(crate) struct Table<T> {
     pub(crate) isa: Isa,
     /// For 4 x 4 matrices, by algorithm in the order of [`Algorithm::ALL`], transposition of A, transposition of B. Alpha is not 0.
     pub(crate) four: [[[FourCode<T>; 2]; 2]; 5],
-    /// For any matrices by the definition; alpha and no extent is 0.
-    pub(crate) general: unsafe fn(&Call<T>),
+    /// For any matrices by the definition, by transposition of A; neither alpha nor an extent is 0.
+    pub(crate) general: [unsafe fn(&Call<T>); 2],
     /// As many products as the last argument says, of 4 x 4 matrices at these distances.
     pub(crate) batch: BatchCode<T>,
     /// [`blocks::combine`].
@@ -86,7 +86,7 @@ impl<T: Element> Table<T> {
         // SAFETY: the caller's; the table is of an instruction set that the processor has.
         unsafe {
             match algorithm {
-                Algorithm::Classical => (self.general)(call),
+                Algorithm::Classical => (self.general[usize::from(call.transpose[0])])(call),
                 _ => blocks::multiply(self, algorithm, call),
             }
         }
@@ -137,10 +137,21 @@ macro_rules! kernels {
             unsafe fn general(call: &Call<$scalar>) {
                 // SAFETY: the caller's.
                 unsafe {
-                    if call.m <= <$narrow as crate::small::vector::Vector>::LANES {
-                        tile::multiply::<$narrow, Narrow>(call);
-                    } else {
-                        tile::multiply::<$wide, Wide>(call);
+                    match call.m <= <$narrow as crate::small::vector::Vector>::LANES {
+                        true => tile::multiply::<$narrow, Narrow>(call),
+                        false => tile::multiply::<$wide, Wide>(call),
+                    }
+                }
+            }
+
+            // Apart from the other, which needs no space on the stack.
+            $(#[$feature])?
+            unsafe fn turned(call: &Call<$scalar>) {
+                // SAFETY: the caller's.
+                unsafe {
+                    match call.m <= <$narrow as crate::small::vector::Vector>::LANES {
+                        true => tile::multiply_turned::<$narrow, Narrow>(call),
+                        false => tile::multiply_turned::<$wide, Wide>(call),
                     }
                 }
             }
@@ -179,7 +190,7 @@ macro_rules! kernels {
                     forms!(alphatensor),
                     forms!(rank48),
                 ],
-                general,
+                general: [general, turned],
                 batch,
                 combine,
             };
@@ -207,8 +218,8 @@ kernels!(
 kernels!(
     avx2_f64, Isa::Avx2, f64, F64x4,
     [
-        nested::scalars::<F64x4, nested::Strassen, TA, TB>,
-        nested::scalars::<F64x4, nested::Winograd, TA, TB>
+        nested::squared::<F64x4, Pair<F64x4>, nested::Strassen2, TA, TB>,
+        nested::squared::<F64x4, Pair<F64x4>, nested::Winograd2, TA, TB>
     ],
     narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x4, [1, 2, 3], [1, 2, 3, 4],
     #[target_feature(enable = "avx2,fma")]
@@ -217,8 +228,8 @@ kernels!(
 kernels!(
     avx2_f32, Isa::Avx2, f32, F32x4,
     [
-        nested::scalars::<F32x4, nested::Strassen, TA, TB>,
-        nested::scalars::<F32x4, nested::Winograd, TA, TB>
+        nested::squared::<F32x4, F32x8, nested::Strassen2, TA, TB>,
+        nested::squared::<F32x4, F32x8, nested::Winograd2, TA, TB>
     ],
     narrow F32x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x8, [1, 2, 3], [1, 2, 3, 4],
     #[target_feature(enable = "avx2,fma")]
@@ -227,8 +238,8 @@ kernels!(
 kernels!(
     avx512_f64, Isa::Avx512, f64, F64x4,
     [
-        nested::scalars::<F64x4, nested::Strassen, TA, TB>,
-        nested::scalars::<F64x4, nested::Winograd, TA, TB>
+        nested::squared::<F64x4, F64x8, nested::Strassen2, TA, TB>,
+        nested::squared::<F64x4, F64x8, nested::Winograd2, TA, TB>
     ],
     narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x8, [1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8],
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
@@ -237,8 +248,8 @@ kernels!(
 kernels!(
     avx512_f32, Isa::Avx512, f32, F32x4,
     [
-        nested::scalars::<F32x4, nested::Strassen, TA, TB>,
-        nested::scalars::<F32x4, nested::Winograd, TA, TB>
+        nested::squared::<F32x4, F32x8, nested::Strassen2, TA, TB>,
+        nested::squared::<F32x4, F32x8, nested::Winograd2, TA, TB>
     ],
     narrow F32x8, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x16, [1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8],
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]

@@ -214,11 +214,32 @@ impl<T: Element> Kernels<T> {
         beta: T,
         (c, ldc): (*mut T, usize),
     ) {
-        if [m, n, k] == [4; 3] && alpha != T::ZERO {
+        // Not as arrays, which would pass through memory.
+        if ((m ^ 4) | (n ^ 4) | (k ^ 4)) == 0 && alpha != T::ZERO {
             let [ta, tb] = transpose.map(usize::from);
             // SAFETY: the caller's.
             return unsafe { (self.0.four[algorithm as usize][ta][tb])(alpha, a, lda, b, ldb, beta, c, ldc) };
         }
+        // SAFETY: the caller's.
+        unsafe { self.other(algorithm, transpose, [m, n, k], alpha, (a, lda), (b, ldb), beta, (c, ldc)) }
+    }
+
+    /// All but 4 x 4 matrices, whose way needs no space on the stack as long as this is apart.
+    ///
+    /// # Safety
+    /// That of [`Kernels::gemm_raw`].
+    #[inline(never)]
+    unsafe fn other(
+        self,
+        algorithm: Algorithm,
+        transpose: [bool; 2],
+        [m, n, k]: [usize; 3],
+        alpha: T,
+        (a, lda): (*const T, usize),
+        (b, ldb): (*const T, usize),
+        beta: T,
+        (c, ldc): (*mut T, usize),
+    ) {
         let call = Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc };
         // SAFETY: the caller's.
         unsafe { self.0.any(algorithm, &call) }

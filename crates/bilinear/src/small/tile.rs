@@ -48,18 +48,35 @@ pub(crate) struct Panel<T> {
     pub(crate) last: usize,
 }
 
-/// The code of a tile.
-pub(crate) type Tile<T> = unsafe fn(&Panel<T>);
+/// The code of a tile: the fields of a [`Panel`], apart, so that they travel in registers.
+pub(crate) type Tile<T> =
+    unsafe fn(usize, *const T, usize, *const T, usize, usize, alpha: T, beta: T, *mut T, usize, last: usize);
 
-/// R vectors, the last a part of one if not `FULL`, by N columns.
+/// `value`, of which the compiler does not know what it is.
+#[inline(always)]
+fn opaque(value: usize) -> usize {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    let value = {
+        let mut value = value;
+        // SAFETY: no instruction.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+        value
+    };
+    value
+}
+
+/// R vectors, the last a part of one if not `FULL`, by N columns, at most 8.
 ///
 /// # Safety
 /// The panel's pointers reach all elements that it names, and the processor has V's instructions.
 #[inline(always)]
-pub(crate) unsafe fn tile<V: Vector, const R: usize, const N: usize, const FULL: bool>(panel: &Panel<V::Scalar>) {
-    let &Panel { k, alpha, lda, rsb, csb, beta, ldc, last, .. } = panel;
-    let (mut a, mut b, mut c) = (panel.a, panel.b, panel.c);
+pub(crate) unsafe fn tile<V: Vector, const R: usize, const N: usize, const FULL: bool>(panel: Panel<V::Scalar>) {
+    let Panel { k, alpha, mut a, lda, mut b, rsb, csb, beta, mut c, ldc, last } = panel;
     let mut sums = [[V::ZERO; R]; N];
+    // Distances of the columns of B that addresses have room for, as sums of a pointer and a multiple of one register. Left
+    // alone, the compiler adds the stride N times, and every step waits for all N.
+    let [three, five, seven] = [3, 5, 7].map(|columns| opaque(columns * csb));
+    let columns = [0, csb, 2 * csb, three, 4 * csb, five, 2 * three, seven];
     // SAFETY: the caller's, for all accesses below: each is to an element of A, B or C.
     unsafe {
         for _ in 0..k {
@@ -68,8 +85,8 @@ pub(crate) unsafe fn tile<V: Vector, const R: usize, const N: usize, const FULL:
                 let from = a.add(r * V::LANES);
                 *x = if FULL || r + 1 < R { V::load(from) } else { V::load_first(from, last) };
             }
-            for (j, sums) in sums.iter_mut().enumerate() {
-                let y = V::splat(*b.add(j * csb));
+            for (sums, at) in sums.iter_mut().zip(columns) {
+                let y = V::splat(*b.add(at));
                 for (sum, x) in sums.iter_mut().zip(x) {
                     *sum = x.fma(y, *sum);
                 }
@@ -116,47 +133,90 @@ pub(crate) trait Tiles<V: Vector> {
 #[repr(align(64))]
 struct Buffer<T>(MaybeUninit<[[T; 48]; TURNED]>);
 
-/// `C = alpha op(A) op(B) + beta C`; m, n and k are not 0.
+/// `C = alpha A op(B) + beta C`; m, n and k are not 0.
 ///
 /// # Safety
 /// The call's pointers reach all elements, C overlaps neither A nor B, and the processor has V's instructions.
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Vector, S: Tiles<V>>(call: &Call<V::Scalar>) {
-    let &Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc } = call;
-    let (rsb, csb) = if transpose[1] { (ldb, 1) } else { (1, ldb) };
+    let &Call { m, k, alpha, a, lda, b, beta, c, ldc, .. } = call;
+    let [rsb, csb] = strides_of_b(call);
     let mut panel = Panel { k, alpha, a, lda, b, rsb, csb, beta, c, ldc, last: V::LANES };
     let mut row = 0;
-    let mut vectors_left = m.div_ceil(V::LANES);
+    while row < m {
+        let vectors = share((m - row).div_ceil(V::LANES), S::VECTORS);
+        let rows = (vectors * V::LANES).min(m - row);
+        (panel.a, panel.c) = (a.wrapping_add(row), c.wrapping_add(row));
+        panel.last = rows - (vectors - 1) * V::LANES;
+        // SAFETY: the caller's.
+        unsafe { across::<V, S>(&mut panel, vectors, call.n) };
+        row += rows;
+    }
+}
+
+/// `C = alpha A^T op(B) + beta C`; m, n and k are not 0.
+///
+/// # Safety
+/// That of [`multiply`].
+#[inline(always)]
+pub(crate) unsafe fn multiply_turned<V: Vector, S: Tiles<V>>(call: &Call<V::Scalar>) {
+    let &Call { m, k, alpha, a, lda, b, beta, c, ldc, .. } = call;
+    let [rsb, csb] = strides_of_b(call);
     let mut buffer: Buffer<V::Scalar> = Buffer(MaybeUninit::uninit());
-    let depth = if transpose[0] { TURNED } else { k };
-    while vectors_left > 0 {
-        let vectors = vectors_left.div_ceil(vectors_left.div_ceil(S::VECTORS));
-        vectors_left -= vectors;
+    let turned = buffer.0.as_mut_ptr().cast();
+    let mut panel = Panel { k, alpha, a: turned, lda: 0, b, rsb, csb, beta, c, ldc, last: V::LANES };
+    let mut row = 0;
+    while row < m {
+        let vectors = share((m - row).div_ceil(V::LANES), S::VECTORS);
         let rows = (vectors * V::LANES).min(m - row);
         panel.last = rows - (vectors - 1) * V::LANES;
-        let full = panel.last == V::LANES;
-        for first in (0..k).step_by(depth) {
-            panel.k = depth.min(k - first);
+        panel.lda = vectors * V::LANES;
+        for first in (0..k).step_by(TURNED) {
+            panel.k = TURNED.min(k - first);
             panel.beta = if first == 0 { beta } else { V::Scalar::of(1.0) };
-            if transpose[0] {
-                let turned = buffer.0.as_mut_ptr().cast();
-                // SAFETY: these elements are op(A)'s; the buffer has room for a column of tiles.
-                unsafe { S::turn(rows, panel.k, a.add(first + row * lda), lda, turned, vectors * V::LANES) };
-                (panel.a, panel.lda) = (turned, vectors * V::LANES);
-            } else {
-                panel.a = a.wrapping_add(row);
-            }
-            let mut column = 0;
-            while column < n {
-                let columns = (n - column).div_ceil((n - column).div_ceil(S::COLUMNS));
-                panel.b = b.wrapping_add(first * rsb + column * csb);
-                panel.c = c.wrapping_add(row + column * ldc);
-                // SAFETY: the tile's elements are all of A, B and C.
-                unsafe { S::tile(vectors, columns, full)(&panel) };
-                column += columns;
+            (panel.b, panel.c) = (b.wrapping_add(first * rsb), c.wrapping_add(row));
+            // SAFETY: these elements are A's; the buffer has room for a column of tiles.
+            unsafe {
+                S::turn(rows, panel.k, a.add(first + row * lda), lda, turned, panel.lda);
+                across::<V, S>(&mut panel, vectors, call.n);
             }
         }
         row += rows;
+    }
+}
+
+/// Row and column stride of op(B).
+#[inline(always)]
+fn strides_of_b<T>(call: &Call<T>) -> [usize; 2] {
+    if call.transpose[1] { [call.ldb, 1] } else { [1, call.ldb] }
+}
+
+/// What to take of `count`, so that no share is above `limit` and the last two are about equal.
+#[inline(always)]
+fn share(count: usize, limit: usize) -> usize {
+    match count {
+        _ if count <= limit => count,
+        _ if count < 2 * limit => count.div_ceil(2),
+        _ => limit,
+    }
+}
+
+/// Tiles beside one another, over the n columns of C.
+///
+/// # Safety
+/// That of [`multiply`], for the panel's rows.
+#[inline(always)]
+unsafe fn across<V: Vector, S: Tiles<V>>(panel: &mut Panel<V::Scalar>, vectors: usize, n: usize) {
+    let full = panel.last == V::LANES;
+    let mut column = 0;
+    while column < n {
+        let columns = share(n - column, S::COLUMNS);
+        let &mut Panel { k, alpha, a, lda, b, rsb, csb, beta, c, ldc, last } = panel;
+        // SAFETY: the tile's elements are all of A, B and C.
+        unsafe { S::tile(vectors, columns, full)(k, a, lda, b, rsb, csb, alpha, beta, c, ldc, last) };
+        panel.b = panel.b.wrapping_add(columns * panel.csb);
+        panel.c = panel.c.wrapping_add(columns * panel.ldc);
+        column += columns;
     }
 }
 
@@ -210,8 +270,19 @@ macro_rules! tiles {
         impl $name {
             $(#[$feature])?
             unsafe fn one<const R: usize, const N: usize, const FULL: bool>(
-                panel: &$crate::small::tile::Panel<<$vector as $crate::small::vector::Vector>::Scalar>,
+                k: usize,
+                a: *const <$vector as $crate::small::vector::Vector>::Scalar,
+                lda: usize,
+                b: *const <$vector as $crate::small::vector::Vector>::Scalar,
+                rsb: usize,
+                csb: usize,
+                alpha: <$vector as $crate::small::vector::Vector>::Scalar,
+                beta: <$vector as $crate::small::vector::Vector>::Scalar,
+                c: *mut <$vector as $crate::small::vector::Vector>::Scalar,
+                ldc: usize,
+                last: usize,
             ) {
+                let panel = $crate::small::tile::Panel { k, alpha, a, lda, b, rsb, csb, beta, c, ldc, last };
                 // SAFETY: the caller's.
                 unsafe { $crate::small::tile::tile::<$vector, R, N, FULL>(panel) }
             }

@@ -53,6 +53,71 @@ pub(crate) trait Four: Vector {
     fn halves(self, other: Self) -> [Self; 2];
 }
 
+/// A register, or two, of twice as many numbers as V.
+pub(crate) trait Double<V: Four>: Real {
+    /// The lanes of `low`, then those of `high`.
+    fn join(low: V, high: V) -> Self;
+
+    /// What [`Double::join`] was given.
+    fn split(self) -> [V; 2];
+}
+
+/// Two registers as one.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<V>(V, V);
+
+macro_rules! both {
+    ($trait:ident, $function:ident, $operator:tt) => {
+        impl<V: Vector> std::ops::$trait for Pair<V> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $function(self, other: Self) -> Self {
+                Self(self.0 $operator other.0, self.1 $operator other.1)
+            }
+        }
+    };
+}
+
+both!(Add, add, +);
+both!(Sub, sub, -);
+both!(Mul, mul, *);
+
+impl<V: Vector> std::ops::Neg for Pair<V> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0, -self.1)
+    }
+}
+
+impl<V: Vector> Real for Pair<V> {
+    const ZERO: Self = Self(V::ZERO, V::ZERO);
+
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        Self(V::of(value), V::of(value))
+    }
+
+    #[inline(always)]
+    fn fused<const FMA: bool>(self, factor: Self, term: Self) -> Self {
+        Self(self.0.fused::<FMA>(factor.0, term.0), self.1.fused::<FMA>(factor.1, term.1))
+    }
+}
+
+impl<V: Four> Double<V> for Pair<V> {
+    #[inline(always)]
+    fn join(low: V, high: V) -> Self {
+        Self(low, high)
+    }
+
+    #[inline(always)]
+    fn split(self) -> [V; 2] {
+        [self.0, self.1]
+    }
+}
+
 /// Numbers in the lanes of an array: for processors that the library has no instructions for, and what the compiler makes of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<T, const N: usize>([T; N]);

@@ -1,6 +1,6 @@
 //! Registers of AVX-512 and of AVX2 with fused multiply-add.
 
-use super::vector::{Four, Vector};
+use super::vector::{Double, Four, Vector};
 use crate::real::Real;
 use std::arch::x86_64::*;
 
@@ -261,5 +261,33 @@ impl Four for F32x4 {
     fn halves(self, other: Self) -> [Self; 2] {
         // SAFETY: likewise.
         unsafe { [Self(_mm_movelh_ps(self.0, other.0)), Self(_mm_movehl_ps(other.0, self.0))] }
+    }
+}
+
+impl Double<F64x4> for F64x8 {
+    #[inline(always)]
+    fn join(low: F64x4, high: F64x4) -> Self {
+        // SAFETY: the processor has the instructions, by the contract of `Vector`.
+        unsafe { Self(_mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low.0), high.0)) }
+    }
+
+    #[inline(always)]
+    fn split(self) -> [F64x4; 2] {
+        // SAFETY: likewise.
+        unsafe { [F64x4(_mm512_castpd512_pd256(self.0)), F64x4(_mm512_extractf64x4_pd::<1>(self.0))] }
+    }
+}
+
+impl Double<F32x4> for F32x8 {
+    #[inline(always)]
+    fn join(low: F32x4, high: F32x4) -> Self {
+        // SAFETY: the processor has the instructions, by the contract of `Vector`.
+        unsafe { Self(_mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low.0), high.0)) }
+    }
+
+    #[inline(always)]
+    fn split(self) -> [F32x4; 2] {
+        // SAFETY: likewise.
+        unsafe { [F32x4(_mm256_castps256_ps128(self.0)), F32x4(_mm256_extractf128_ps::<1>(self.0))] }
     }
 }
