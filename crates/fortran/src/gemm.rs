@@ -77,7 +77,7 @@ impl<T: GemmScalar> Call<T> {
 
     /// As [`Call::run`]; `shift` is the number of arguments before TRANSA.
     #[inline(never)]
-    unsafe fn other_size(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
+    unsafe fn other_size(self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
             Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },
