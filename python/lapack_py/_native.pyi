@@ -1201,7 +1201,6 @@ def rcond(
     device: _Device = None,
     return_report: bool = False,
 ) -> Any: ...
-
 @overload
 def dgemm_alpha(
     a: ArrayLike,

@@ -191,7 +191,13 @@ fn rotation(n: usize) -> Vec<f64> {
     let element = |i: usize, j: usize| match (i == j, i ^ 1 == j, i | 1 < n) {
         (true, _, true) => cos,
         (true, _, false) => 1.0,
-        (_, true, true) => if i < j { -sin } else { sin },
+        (_, true, true) => {
+            if i < j {
+                -sin
+            } else {
+                sin
+            }
+        }
         _ => 0.0,
     };
     (0..n * n).map(|at| element(at % n, at / n)).collect()

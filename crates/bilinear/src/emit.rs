@@ -308,8 +308,22 @@ pub fn rust_parts(program: &Program) -> String {
     let Scheme { m, n, k, .. } = program.scheme;
     let products = (1..=program.scheme.rank()).map(|r| format!("p{r}")).collect();
     let parts = [
-        ("left", &program.u, 'a', 's', elements('a', m, n), "The sums of A's elements that are factors of the products."),
-        ("right", &program.v, 'b', 't', elements('b', n, k), "The sums of B's elements that are factors of the products."),
+        (
+            "left",
+            &program.u,
+            'a',
+            's',
+            elements('a', m, n),
+            "The sums of A's elements that are factors of the products.",
+        ),
+        (
+            "right",
+            &program.v,
+            'b',
+            't',
+            elements('b', n, k),
+            "The sums of B's elements that are factors of the products.",
+        ),
         ("combine", &program.w, 'p', 'q', products, "C, row by row, from the products."),
     ];
     let mut text = String::new();

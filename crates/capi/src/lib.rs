@@ -8,6 +8,7 @@ export_gemm_alpha!(
     f64,
     "DGEMM_ALPHA",
     "DGEMM_ALPHAX",
+    other_dgemm other_dgemmx,
     dgemm_alpha_ dgemm_alpha dgemm_alpha__,
     dgemm_alphax_ dgemm_alphax dgemm_alphax__
 );
@@ -15,6 +16,7 @@ export_gemm_alpha!(
     f32,
     "SGEMM_ALPHA",
     "SGEMM_ALPHAX",
+    other_sgemm other_sgemmx,
     sgemm_alpha_ sgemm_alpha sgemm_alpha__,
     sgemm_alphax_ sgemm_alphax sgemm_alphax__
 );

@@ -14,37 +14,21 @@ mod report;
 
 use lapack_ai::GemmScalar;
 use lapack_ai::ops::gemm_alpha::ways::Way;
-use lapack_ai_fortran::{Integer, export_gemm_alpha, gemm};
+use lapack_ai_fortran::{Integer, export_gemm_alpha, gemm, xgemm};
 use report::{Engine, Routine};
 
-export_gemm_alpha!(f64, "DGEMM_ALPHA", "DGEMM_ALPHAX", dgemm_alpha_ dgemm_alpha dgemm_alpha__, dgemm_alphax_ dgemm_alphax dgemm_alphax__);
-export_gemm_alpha!(f32, "SGEMM_ALPHA", "SGEMM_ALPHAX", sgemm_alpha_ sgemm_alpha sgemm_alpha__, sgemm_alphax_ sgemm_alphax sgemm_alphax__);
+export_gemm_alpha!(f64, "DGEMM_ALPHA", "DGEMM_ALPHAX", other_dgemm_alpha other_dgemm_alphax, dgemm_alpha_ dgemm_alpha dgemm_alpha__, dgemm_alphax_ dgemm_alphax dgemm_alphax__);
+export_gemm_alpha!(f32, "SGEMM_ALPHA", "SGEMM_ALPHAX", other_sgemm_alpha other_sgemm_alphax, sgemm_alpha_ sgemm_alpha sgemm_alpha__, sgemm_alphax_ sgemm_alphax sgemm_alphax__);
 
-/// Computes a product that the program asked for.
+/// Computes a product that the program, or its LAPACK, asked for.
 ///
 /// # Errors
 /// The number of the first illegal argument in `xGEMM`'s list.
 ///
 /// # Safety
 /// The memory is as `xGEMM` demands it.
-#[inline(always)]
-unsafe fn multiply<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Result<(), Integer> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if !guard::is_inside() && call.four(None) {
-            if report::is_asked_for() {
-                report::count(routine, Engine::Kernel);
-            }
-            return Ok(());
-        }
-        other_size(routine, call)
-    }
-}
-
-/// # Safety
-/// As [`multiply`].
 #[inline(never)]
-unsafe fn other_size<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Result<(), Integer> {
+unsafe fn multiply<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Result<(), Integer> {
     let product = call.checked()?;
     let Some(guard) = guard::enter() else {
         // SAFETY: the caller's promise.
@@ -65,30 +49,20 @@ unsafe fn other_size<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> R
     Ok(())
 }
 
+/// Whether a call is sure to be the program's, and nobody wants to know of it: then the short way is open.
+#[inline(always)]
+fn is_plain() -> bool {
+    !report::is_asked_for() && !guard::is_anyone_inside()
+}
+
 macro_rules! export_gemm {
-    ($name:ident, $scalar:ty, $routine:literal, $counted:expr) => {
-        /// `C := alpha op(A) op(B) + beta C`.
-        ///
-        /// # Safety
-        /// As `xGEMM` of the BLAS.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C-unwind" fn $name(
-            transa: *const u8,
-            transb: *const u8,
-            m: *const Integer,
-            n: *const Integer,
-            k: *const Integer,
-            alpha: *const $scalar,
-            a: *const $scalar,
-            lda: *const Integer,
-            b: *const $scalar,
-            ldb: *const Integer,
-            beta: *const $scalar,
-            c: *mut $scalar,
-            ldc: *const Integer,
-        ) {
-            // SAFETY: the caller's promise.
-            unsafe {
+    ($name:ident, $other:ident, $scalar:ty, $routine:literal, $counted:expr) => {
+        xgemm! {
+            ($scalar)
+            /// All that is not the short way, which needs no stack for it.
+            #[cold]
+            #[inline(never)]
+            unsafe fn $other(transa transb m n k alpha a lda b ldb beta c ldc) {
                 let (letters, lds) = ([*transa, *transb], [*lda, *ldb, *ldc]);
                 let call = gemm::Call { letters, sizes: [*m, *n, *k], factors: [*alpha, *beta], a, b, c, lds };
                 if let Err(argument) = multiply($counted, &call) {
@@ -96,8 +70,24 @@ macro_rules! export_gemm {
                 }
             }
         }
+        xgemm! {
+            ($scalar)
+            /// `C := alpha op(A) op(B) + beta C`.
+            ///
+            /// # Safety
+            /// As `xGEMM` of the BLAS.
+            #[unsafe(no_mangle)]
+            pub unsafe fn $name(transa transb m n k alpha a lda b ldb beta c ldc) {
+                let classical = lapack_ai::GemmAlgorithm::Classical;
+                let done = is_plain()
+                    && gemm::four(classical, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                if !done {
+                    $other(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                }
+            }
+        }
     };
 }
 
-export_gemm!(dgemm_, f64, "DGEMM ", Routine::Dgemm);
-export_gemm!(sgemm_, f32, "SGEMM ", Routine::Sgemm);
+export_gemm!(dgemm_, other_dgemm, f64, "DGEMM ", Routine::Dgemm);
+export_gemm!(sgemm_, other_sgemm, f32, "SGEMM ", Routine::Sgemm);

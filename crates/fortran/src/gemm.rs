@@ -22,13 +22,56 @@ pub struct Call<T, I = Integer> {
     pub lds: [I; 3],
 }
 
+/// Of each letter: 0 for "as it is", 1 for "transposed", 2 for those that it cannot be.
+const TRANSPOSED: [u8; 256] = {
+    let mut table = [2; 256];
+    (table[b'N' as usize], table[b'n' as usize]) = (0, 0);
+    (table[b'T' as usize], table[b't' as usize], table[b'C' as usize], table[b'c' as usize]) = (1, 1, 1, 1);
+    table
+};
+
 /// Whether a letter says "transposed"; `None` for letters that it cannot be.
-#[inline(always)]
 fn transposed(letter: u8) -> Option<bool> {
-    match letter | 0x20 {
-        b'n' => Some(false),
-        b't' | b'c' => Some(true),
+    match TRANSPOSED[letter as usize] {
+        0 => Some(false),
+        1 => Some(true),
         _ => None,
+    }
+}
+
+/// The short way for 4 x 4 matrices: computes the product if that is all there is to do, else returns false, and nothing has
+/// happened. It comes before all checks that have a number, since such a product takes as long as a few of them.
+///
+/// # Safety
+/// As `xGEMM` of the BLAS.
+#[inline(always)]
+pub unsafe fn four<T: GemmScalar>(
+    algorithm: GemmAlgorithm,
+    transa: *const u8,
+    transb: *const u8,
+    m: *const Integer,
+    n: *const Integer,
+    k: *const Integer,
+    alpha: *const T,
+    a: *const T,
+    lda: *const Integer,
+    b: *const T,
+    ldb: *const Integer,
+    beta: *const T,
+    c: *mut T,
+    ldc: *const Integer,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (flip_a, flip_b) = (TRANSPOSED[*transa as usize], TRANSPOSED[*transb as usize]);
+        let (lda, ldb, ldc) = (i64::from(*lda), i64::from(*ldb), i64::from(*ldc));
+        let other = ((*m ^ 4) | (*n ^ 4) | (*k ^ 4)) != 0 || ((lda - 4) | (ldb - 4) | (ldc - 4)) < 0;
+        if (flip_a | flip_b) > 1 || other || *alpha == <T as lapack_ai::Scalar>::ZERO {
+            return false;
+        }
+        let Some(code) = ways::four(algorithm, [flip_a == 1, flip_b == 1]) else { return false };
+        code(*alpha, a, lda as usize, b, ldb as usize, *beta, c, ldc as usize);
+        true
     }
 }
 
@@ -38,46 +81,25 @@ impl<T: GemmScalar> Call<T> {
     ///
     /// # Safety
     /// The memory is as `xGEMM` demands it.
-    #[inline(always)]
     pub unsafe fn run(&self, routine: &str, asked: Option<GemmAlgorithm>) -> Option<Way> {
         // SAFETY: the caller's promise.
-        unsafe { if self.four(asked) { Some(Way::Kernel) } else { self.other_size(routine, asked, 0) } }
+        unsafe { self.shifted(routine, asked, 0) }
     }
 
     /// As [`Call::run`], for a routine whose first argument is the letter of an algorithm: the others have a number more.
     ///
     /// # Safety
     /// As [`Call::run`].
-    #[inline(always)]
     pub unsafe fn run_by_letter(&self, routine: &str, letter: u8) -> Option<Way> {
-        let Some(asked) = algorithm_by_letter(letter) else { return self.refuse(routine, 1) };
-        // SAFETY: the caller's promise.
-        unsafe { if self.four(asked) { Some(Way::Kernel) } else { self.other_size(routine, asked, 1) } }
-    }
-
-    /// Computes the product if it is one of legal 4 x 4 matrices: the short way for those.
-    ///
-    /// # Safety
-    /// As [`Call::run`].
-    #[inline(always)]
-    pub unsafe fn four(&self, asked: Option<GemmAlgorithm>) -> bool {
-        let ([m, n, k], [lda, ldb, ldc]) = (self.sizes, self.lds);
-        let (Some(flip_a), Some(flip_b)) = (transposed(self.letters[0]), transposed(self.letters[1])) else {
-            return false;
-        };
-        if ((m ^ 4) | (n ^ 4) | (k ^ 4)) != 0 || lda < 4 || ldb < 4 || ldc < 4 {
-            return false;
+        match algorithm_by_letter(letter) {
+            // SAFETY: the caller's promise.
+            Some(asked) => unsafe { self.shifted(routine, asked, 1) },
+            None => self.refuse(routine, 1),
         }
-        let [lda, ldb, ldc] = [lda, ldb, ldc].map(|ld| ld as usize);
-        let ([alpha, beta], algorithm) = (self.factors, asked.unwrap_or(GemmAlgorithm::Classical));
-        // SAFETY: the caller's promise.
-        unsafe { ways::four(algorithm, [flip_a, flip_b], alpha, (self.a, lda), (self.b, ldb), beta, (self.c, ldc)) };
-        true
     }
 
     /// As [`Call::run`]; `shift` is the number of arguments before TRANSA.
-    #[inline(never)]
-    unsafe fn other_size(self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
+    unsafe fn shifted(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
             Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },

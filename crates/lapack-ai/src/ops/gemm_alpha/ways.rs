@@ -11,7 +11,7 @@
 
 use crate::provider;
 use lapack_ai_bilinear::product::Algorithm;
-use lapack_ai_bilinear::small::{self, Leaf, Strides};
+use lapack_ai_bilinear::small::{self, Leaf, Strides, direct};
 use lapack_ai_host::Library;
 use std::borrow::Cow;
 use std::fmt;
@@ -203,23 +203,10 @@ pub struct Product<T> {
     pub ldc: usize,
 }
 
-/// `C = alpha op(A) op(B) + beta C` for 4 x 4 matrices, by this library's kernels: [`Product::by_kernels`] without a choice by
-/// size. A call takes a few nanoseconds, so that each one counts.
-///
-/// # Safety
-/// The memory is as BLAS's `xGEMM` demands it.
+/// Code for 4 x 4 products, for callers to whom each nanosecond counts: see [`direct::four`].
 #[inline(always)]
-pub unsafe fn four<T: GemmScalar>(
-    algorithm: Algorithm,
-    transpose: [bool; 2],
-    alpha: T,
-    a: (*const T, usize),
-    b: (*const T, usize),
-    beta: T,
-    c: (*mut T, usize),
-) {
-    // SAFETY: the caller's promise.
-    unsafe { small::gemm_raw(algorithm, transpose, [4; 3], alpha, a, b, beta, c) }
+pub fn four<T: GemmScalar>(algorithm: Algorithm, transpose: [bool; 2]) -> Option<direct::Four<T>> {
+    direct::four(algorithm, transpose)
 }
 
 /// Whether [`Way::Kernel`] is the way of an algorithm that is not held to an accuracy.
