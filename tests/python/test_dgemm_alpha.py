@@ -1,4 +1,4 @@
-"""`dgemm_alpha`: its arguments are BLAS's, the report says what computed, and what cannot be had is refused in words."""
+"""`dgemm_alpha`: BLAS's arguments, a report of what computed, and words for what cannot be had."""
 
 from __future__ import annotations
 
