@@ -36,8 +36,8 @@ type Dgemm = unsafe extern "C" fn(
 /// Those of `--isa`.
 static KERNELS: OnceLock<Kernels<f64>> = OnceLock::new();
 
-/// DGEMM's interface over the library's kernels: one comparison for 4 x 4 matrices as they lie, all checks for others.
-unsafe extern "C" fn own<const ALGORITHM: usize>(
+/// DGEMM's interface over the kernels of `--isa` if `FORCED`, else over those that the library chooses: one comparison for 4 x 4 matrices as they lie, all checks for others.
+unsafe extern "C" fn own<const ALGORITHM: usize, const FORCED: bool>(
     transa: *const c_char,
     transb: *const c_char,
     m: *const i32,
@@ -56,16 +56,15 @@ unsafe extern "C" fn own<const ALGORITHM: usize>(
     unsafe {
         let four = ((*m ^ 4) | (*n ^ 4) | (*k ^ 4)) == 0 && *lda >= 4 && *ldb >= 4 && *ldc >= 4;
         if four && *transa as u8 == b'N' && *transb as u8 == b'N' {
-            let kernels = KERNELS.get().copied().unwrap_or_else(small::best);
             let (a, b, c) = ((a, *lda as usize), (b, *ldb as usize), (c, *ldc as usize));
-            return kernels.gemm_raw(Algorithm::ALL[ALGORITHM], [false; 2], [4; 3], *alpha, a, b, *beta, c);
+            return call::<ALGORITHM, FORCED>([false; 2], [4; 3], *alpha, a, b, *beta, c);
         }
-        own_checked::<ALGORITHM>(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+        own_checked::<ALGORITHM, FORCED>(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     }
 }
 
 #[inline(never)]
-unsafe extern "C" fn own_checked<const ALGORITHM: usize>(
+unsafe extern "C" fn own_checked<const ALGORITHM: usize, const FORCED: bool>(
     transa: *const c_char,
     transb: *const c_char,
     m: *const i32,
@@ -94,9 +93,27 @@ unsafe extern "C" fn own_checked<const ALGORITHM: usize>(
             return;
         }
         let [m, n, k, lda, ldb, ldc] = [m, n, k, lda, ldb, ldc].map(|value| value as usize);
-        let algorithm = Algorithm::ALL[ALGORITHM];
-        let kernels = KERNELS.get().copied().unwrap_or_else(small::best);
-        kernels.gemm_raw(algorithm, [ta, tb], [m, n, k], *alpha, (a, lda), (b, ldb), *beta, (c, ldc));
+        call::<ALGORITHM, FORCED>([ta, tb], [m, n, k], *alpha, (a, lda), (b, ldb), *beta, (c, ldc));
+    }
+}
+
+#[inline(always)]
+unsafe fn call<const ALGORITHM: usize, const FORCED: bool>(
+    transpose: [bool; 2],
+    shape: [usize; 3],
+    alpha: f64,
+    a: (*const f64, usize),
+    b: (*const f64, usize),
+    beta: f64,
+    c: (*mut f64, usize),
+) {
+    let algorithm = Algorithm::ALL[ALGORITHM];
+    // SAFETY: arguments as DGEMM's are valid.
+    unsafe {
+        match KERNELS.get() {
+            Some(kernels) if FORCED => kernels.gemm_raw(algorithm, transpose, shape, alpha, a, b, beta, c),
+            _ => small::gemm_raw(algorithm, transpose, shape, alpha, a, b, beta, c),
+        }
     }
 }
 
@@ -156,7 +173,9 @@ fn peer(text: &str) -> Contender {
 }
 
 fn options() -> Options {
-    let own_ones: [Dgemm; 5] = [own::<0>, own::<1>, own::<2>, own::<3>, own::<4>];
+    let chosen: [Dgemm; 5] = [own::<0, false>, own::<1, false>, own::<2, false>, own::<3, false>, own::<4, false>];
+    let forced: [Dgemm; 5] = [own::<0, true>, own::<1, true>, own::<2, true>, own::<3, true>, own::<4, true>];
+    let own_ones = if std::env::args().any(|argument| argument == "--isa") { forced } else { chosen };
     let mut contenders: Vec<Contender> = Algorithm::ALL
         .into_iter()
         .zip(own_ones)

@@ -22,7 +22,9 @@ pub(crate) type CombineCode<T> = unsafe fn([usize; 2], (*mut T, usize), T, (*con
 /// Kernels of an instruction set.
 pub(crate) struct Table<T> {
     pub(crate) isa: Isa,
-    /// For 4 x 4 matrices, by algorithm in the order of [`Algorithm::ALL`], transposition of A, transposition of B. Alpha is not 0.
+    /// Whether it is one to work with; if not, its 4 x 4 codes are [`late`] ones.
+    found: bool,
+    /// For 4 x 4 matrices, by algorithm in the order of [`Algorithm::ALL`], transposition of A, transposition of B.
     pub(crate) four: [[[FourCode<T>; 2]; 2]; 5],
     /// For any matrices by the definition, by transposition of A; neither alpha nor an extent is 0.
     pub(crate) general: [unsafe fn(&Call<T>); 2],
@@ -35,7 +37,7 @@ pub(crate) struct Table<T> {
 /// What has kernels.
 pub(crate) trait Dispatch: Sized + 'static {
     fn table(isa: Isa) -> &'static Table<Self>;
-    /// The best table once it is known.
+    /// The best table once it is known, before that one that is not `found`.
     fn chosen() -> &'static AtomicPtr<Table<Self>>;
 }
 
@@ -46,18 +48,45 @@ pub trait Element: Real + PartialEq + Send + Sync + Dispatch {}
 impl Element for f32 {}
 impl Element for f64 {}
 
-#[inline]
+/// The best table, for its 4 x 4 codes only: before the first call, they are those that look for it. A caller that does not
+/// need to look needs no space on the stack either.
+#[inline(always)]
+pub(crate) fn four<T: Element>() -> &'static [[[FourCode<T>; 2]; 2]; 5] {
+    // SAFETY: from references to statics.
+    unsafe { &(*T::chosen().load(Ordering::Relaxed)).four }
+}
+
 pub(crate) fn best<T: Element>() -> &'static Table<T> {
-    let chosen = T::chosen().load(Ordering::Relaxed);
-    // SAFETY: null, or from the reference to a static below.
-    unsafe { chosen.as_ref() }.unwrap_or_else(choose)
+    // SAFETY: from references to statics.
+    let table: &'static Table<T> = unsafe { &*T::chosen().load(Ordering::Relaxed) };
+    if table.found { table } else { choose() }
 }
 
 #[cold]
+#[inline(never)]
 fn choose<T: Element>() -> &'static Table<T> {
     let table = T::table(Isa::best());
     T::chosen().store(ptr::from_ref(table).cast_mut(), Ordering::Relaxed);
     table
+}
+
+/// A 4 x 4 code that looks for the best one.
+///
+/// # Safety
+/// That of the code.
+unsafe fn late<T: Element, const ALGORITHM: usize, const TA: bool, const TB: bool>(
+    alpha: T,
+    a: *const T,
+    lda: usize,
+    b: *const T,
+    ldb: usize,
+    beta: T,
+    c: *mut T,
+    ldc: usize,
+) {
+    let code = choose::<T>().four[ALGORITHM][usize::from(TA)][usize::from(TB)];
+    // SAFETY: the caller's.
+    unsafe { code(alpha, a, lda, b, ldb, beta, c, ldc) }
 }
 
 impl<T: Element> Table<T> {
@@ -71,16 +100,8 @@ impl<T: Element> Table<T> {
             return;
         }
         if k == 0 || alpha == T::ZERO {
-            if beta == T::of(1.0) {
-                return;
-            }
-            for at in (0..n).flat_map(|j| (0..m).map(move |i| i + j * ldc)) {
-                // SAFETY: an element of C.
-                unsafe {
-                    let to = c.add(at);
-                    *to = if beta == T::ZERO { T::ZERO } else { beta * *to };
-                }
-            }
+            // SAFETY: the caller's.
+            unsafe { tile::scale([m, n], beta, c, ldc) };
             return;
         }
         // SAFETY: the caller's; the table is of an instruction set that the processor has.
@@ -115,7 +136,12 @@ macro_rules! four_code {
             ldc: usize,
         ) {
             // SAFETY: the caller's.
-            unsafe { $code(alpha, a, lda, b, ldb, beta, c, ldc) }
+            unsafe {
+                match alpha == 0.0 {
+                    true => tile::scale([4; 2], beta, c, ldc),
+                    false => $code(alpha, a, lda, b, ldb, beta, c, ldc),
+                }
+            }
         }
     };
 }
@@ -181,8 +207,9 @@ macro_rules! kernels {
             four_code!(alphatensor, $scalar, nested::scalars::<$four, nested::AlphaTensor, TA, TB> $(, #[$feature])?);
             four_code!(rank48, $scalar, nested::scalars::<$four, nested::Rank48, TA, TB> $(, #[$feature])?);
 
-            pub(super) static TABLE: Table<$scalar> = Table {
+            pub(super) const KERNELS: Table<$scalar> = Table {
                 isa: $isa,
+                found: true,
                 four: [
                     forms!(classical),
                     forms!(strassen),
@@ -194,6 +221,7 @@ macro_rules! kernels {
                 batch,
                 combine,
             };
+            pub(super) static TABLE: Table<$scalar> = KERNELS;
         }
     };
 }
@@ -255,6 +283,15 @@ kernels!(
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
 );
 
+macro_rules! late {
+    ($scalar:ty, $algorithm:literal) => {
+        [
+            [late::<$scalar, $algorithm, false, false>, late::<$scalar, $algorithm, false, true>],
+            [late::<$scalar, $algorithm, true, false>, late::<$scalar, $algorithm, true, true>],
+        ]
+    };
+}
+
 macro_rules! dispatch {
     ($scalar:ty, $portable:ident, $avx2:ident, $avx512:ident) => {
         impl Dispatch for $scalar {
@@ -268,9 +305,14 @@ macro_rules! dispatch {
                 }
             }
 
-            #[inline]
+            #[inline(always)]
             fn chosen() -> &'static AtomicPtr<Table<Self>> {
-                static CHOSEN: AtomicPtr<Table<$scalar>> = AtomicPtr::new(ptr::null_mut());
+                static LATE: Table<$scalar> = Table {
+                    found: false,
+                    four: [late!($scalar, 0), late!($scalar, 1), late!($scalar, 2), late!($scalar, 3), late!($scalar, 4)],
+                    ..$portable::KERNELS
+                };
+                static CHOSEN: AtomicPtr<Table<$scalar>> = AtomicPtr::new(ptr::from_ref(&LATE).cast_mut());
                 &CHOSEN
             }
         }

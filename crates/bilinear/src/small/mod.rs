@@ -27,6 +27,7 @@ pub use isa::Isa;
 
 use crate::product::{Algorithm, BadLayout};
 use dispatch::Table;
+use four::FourCode;
 use tile::Call;
 
 /// Whether these kernels are the right choice for an m x k by k x n product; otherwise a full BLAS is, with its packing and
@@ -47,7 +48,6 @@ impl<T: Element> Clone for Kernels<T> {
 impl<T: Element> Copy for Kernels<T> {}
 
 /// The kernels of this processor's best instruction set.
-#[inline]
 pub fn best<T: Element>() -> Kernels<T> {
     Kernels(dispatch::best())
 }
@@ -73,7 +73,7 @@ pub fn gemm<T: Element>(
 ///
 /// # Safety
 /// That of [`Kernels::gemm_raw`].
-#[inline]
+#[inline(always)]
 pub unsafe fn gemm_raw<T: Element>(
     algorithm: Algorithm,
     transpose: [bool; 2],
@@ -85,7 +85,58 @@ pub unsafe fn gemm_raw<T: Element>(
     c: (*mut T, usize),
 ) {
     // SAFETY: the caller's.
-    unsafe { best().gemm_raw(algorithm, transpose, shape, alpha, a, b, beta, c) }
+    unsafe {
+        match is_four(shape) {
+            true => by_four(dispatch::four(), algorithm, transpose, alpha, a, b, beta, c),
+            false => other(algorithm, transpose, shape, alpha, a, b, beta, c),
+        }
+    }
+}
+
+/// All but 4 x 4 matrices, whose way needs no space on the stack as long as this is apart.
+///
+/// # Safety
+/// That of [`Kernels::gemm_raw`].
+#[inline(never)]
+unsafe fn other<T: Element>(
+    algorithm: Algorithm,
+    transpose: [bool; 2],
+    [m, n, k]: [usize; 3],
+    alpha: T,
+    (a, lda): (*const T, usize),
+    (b, ldb): (*const T, usize),
+    beta: T,
+    (c, ldc): (*mut T, usize),
+) {
+    let call = Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc };
+    // SAFETY: the caller's.
+    unsafe { dispatch::best::<T>().any(algorithm, &call) }
+}
+
+/// Whether all extents are 4; not as arrays, which would pass through memory.
+#[inline(always)]
+fn is_four([m, n, k]: [usize; 3]) -> bool {
+    ((m ^ 4) | (n ^ 4) | (k ^ 4)) == 0
+}
+
+/// A product of 4 x 4 matrices.
+///
+/// # Safety
+/// That of [`Kernels::gemm_raw`], for codes that this processor has the instructions of.
+#[inline(always)]
+unsafe fn by_four<T: Element>(
+    codes: &[[[FourCode<T>; 2]; 2]; 5],
+    algorithm: Algorithm,
+    transpose: [bool; 2],
+    alpha: T,
+    (a, lda): (*const T, usize),
+    (b, ldb): (*const T, usize),
+    beta: T,
+    (c, ldc): (*mut T, usize),
+) {
+    let [ta, tb] = transpose.map(usize::from);
+    // SAFETY: the caller's.
+    unsafe { (codes[algorithm as usize][ta][tb])(alpha, a, lda, b, ldb, beta, c, ldc) }
 }
 
 /// [`Kernels::gemm_batched`] of the best instruction set.
@@ -203,44 +254,22 @@ impl<T: Element> Kernels<T> {
     /// Leading dimensions are at least the numbers of rows of the matrices as they are stored. All elements of C can be read and
     /// written, and C overlaps neither A nor B; all elements of A and B can be read, unless alpha or k is 0. With m or n 0 nothing is
     /// accessed. If beta is 0, C need not be initialised.
-    #[inline]
     pub unsafe fn gemm_raw(
         self,
         algorithm: Algorithm,
         transpose: [bool; 2],
-        [m, n, k]: [usize; 3],
+        shape @ [m, n, k]: [usize; 3],
         alpha: T,
-        (a, lda): (*const T, usize),
-        (b, ldb): (*const T, usize),
+        a: (*const T, usize),
+        b: (*const T, usize),
         beta: T,
-        (c, ldc): (*mut T, usize),
+        c: (*mut T, usize),
     ) {
-        // Not as arrays, which would pass through memory.
-        if ((m ^ 4) | (n ^ 4) | (k ^ 4)) == 0 && alpha != T::ZERO {
-            let [ta, tb] = transpose.map(usize::from);
+        if is_four(shape) {
             // SAFETY: the caller's.
-            return unsafe { (self.0.four[algorithm as usize][ta][tb])(alpha, a, lda, b, ldb, beta, c, ldc) };
+            return unsafe { by_four(&self.0.four, algorithm, transpose, alpha, a, b, beta, c) };
         }
-        // SAFETY: the caller's.
-        unsafe { self.other(algorithm, transpose, [m, n, k], alpha, (a, lda), (b, ldb), beta, (c, ldc)) }
-    }
-
-    /// All but 4 x 4 matrices, whose way needs no space on the stack as long as this is apart.
-    ///
-    /// # Safety
-    /// That of [`Kernels::gemm_raw`].
-    #[inline(never)]
-    unsafe fn other(
-        self,
-        algorithm: Algorithm,
-        transpose: [bool; 2],
-        [m, n, k]: [usize; 3],
-        alpha: T,
-        (a, lda): (*const T, usize),
-        (b, ldb): (*const T, usize),
-        beta: T,
-        (c, ldc): (*mut T, usize),
-    ) {
+        let ((a, lda), (b, ldb), (c, ldc)) = (a, b, c);
         let call = Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc };
         // SAFETY: the caller's.
         unsafe { self.0.any(algorithm, &call) }

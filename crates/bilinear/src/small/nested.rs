@@ -121,19 +121,26 @@ macro_rules! square {
 square!(Strassen2, strassen_2);
 square!(Winograd2, winograd_2);
 
-/// Four vectors, one for each position in a block, of the seven outer sums; the eighth lane is 0.
+/// Blocks of op(matrix), row by row. If transposed, the elements of each are row by row, else column by column.
+///
+/// # Safety
+/// 4 x 4 elements can be read; the processor has V's instructions.
 #[inline(always)]
-fn across<V: Four, D: Double<V>>([p, q, r, s, t, u, v]: [V; 7]) -> [D; 4] {
-    let (low, high) = (V::transposed([p, q, r, s]), V::transposed([t, u, v, V::ZERO]));
-    // Lanes are column by column, the scheme's elements row by row.
-    [0, 2, 1, 3].map(|z| D::join(low[z], high[z]))
+unsafe fn blocks<V: Four>(from: *const V::Scalar, ld: usize, transposed: bool) -> [V; 4] {
+    // SAFETY: the caller's.
+    unsafe {
+        let [a11, a21] = [V::load_block(from, ld), V::load_block(from.add(2), ld)];
+        let from = from.add(2 * ld);
+        let [a12, a22] = [V::load_block(from, ld), V::load_block(from.add(2), ld)];
+        if transposed { [a11, a21, a12, a22] } else { [a11, a12, a21, a22] }
+    }
 }
 
-/// Blocks of the columns of a matrix, row by row, and back.
+/// For each element of a block, row by row, a vector of what the seven outer sums have there.
 #[inline(always)]
-fn blocks<V: Four>([p, q, r, s]: [V; 4]) -> [V; 4] {
-    let ([a11, a21], [a12, a22]) = (p.halves(q), r.halves(s));
-    [a11, a12, a21, a22]
+fn elements_of<V: Four, D: Double<V>>(sums: [V; 7], transposed: bool) -> [D; 4] {
+    let [p, q, r, s] = D::spread(sums);
+    if transposed { [p, q, r, s] } else { [p, r, q, s] }
 }
 
 /// `C = alpha op(A) op(B) + beta C` by a scheme for 2 x 2 matrices squared.
@@ -153,17 +160,24 @@ pub(crate) unsafe fn squared<V: Four, D: Double<V>, S: Square, const TA: bool, c
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let x = across::<V, D>(S::left(&blocks(four::columns::<V>(a, lda, TA))));
-        let y = across::<V, D>(S::right(&blocks(four::columns::<V>(b, ldb, TB))));
+        let x = elements_of::<V, D>(S::left(&blocks(a, lda, TA)), TA);
+        let y = elements_of::<V, D>(S::right(&blocks(b, ldb, TB)), TB);
         let mut z = [D::ZERO; 4];
         match V::FUSED {
             true => S::product::<D, true>(&x, &y, |at, value| z[at] = value),
             false => S::product::<D, false>(&x, &y, |at, value| z[at] = value),
         }
-        let [[p, t], [r, v], [q, u], [s, w]] = z.map(D::split);
-        let ([p1, p2, p3, p4], [p5, p6, p7, _]) = (V::transposed([p, q, r, s]), V::transposed([t, u, v, w]));
-        let [c11, c12, c21, c22] = S::combine(&[p1, p2, p3, p4, p5, p6, p7]);
-        let ([first, second], [third, fourth]) = (c11.halves(c21), c12.halves(c22));
-        four::put::<V>([first, second, third, fourth], alpha, beta, c, ldc);
+        let [p, q, r, s] = z;
+        let [c11, c12, c21, c22] = S::combine(&D::gather([p, r, q, s]));
+        let (one, zero) = (V::Scalar::of(1.0), V::Scalar::ZERO);
+        let plain = alpha == one && beta == zero;
+        for (block, at) in [(c11, c), (c21, c.add(2)), (c12, c.add(2 * ldc)), (c22, c.add(2 * ldc + 2))] {
+            let block = match beta == zero {
+                _ if plain => block,
+                true => block * V::splat(alpha),
+                false => block.fma(V::splat(alpha), V::splat(beta) * V::load_block(at, ldc)),
+            };
+            block.store_block(at, ldc);
+        }
     }
 }

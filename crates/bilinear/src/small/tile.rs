@@ -32,6 +32,25 @@ pub(crate) struct Call<T> {
     pub(crate) ldc: usize,
 }
 
+/// `C = beta C`: what is left of a product where alpha or k is 0.
+///
+/// # Safety
+/// All elements of C can be written, and read unless beta is 0.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn scale<T: Real + PartialEq>([m, n]: [usize; 2], beta: T, c: *mut T, ldc: usize) {
+    if beta == T::of(1.0) {
+        return;
+    }
+    for at in (0..n).flat_map(|j| (0..m).map(move |i| i + j * ldc)) {
+        // SAFETY: an element of C.
+        unsafe {
+            let to = c.add(at);
+            *to = if beta == T::ZERO { T::ZERO } else { beta * *to };
+        }
+    }
+}
+
 /// What a tile is computed from: element (i, l) of A is `a[i + l lda]`, (l, j) of B `b[l rsb + j csb]`.
 pub(crate) struct Panel<T> {
     pub(crate) k: usize,
@@ -146,7 +165,7 @@ pub(crate) unsafe fn multiply<V: Vector, S: Tiles<V>>(call: &Call<V::Scalar>) {
     while row < m {
         let vectors = share((m - row).div_ceil(V::LANES), S::VECTORS);
         let rows = (vectors * V::LANES).min(m - row);
-        (panel.a, panel.c) = (a.wrapping_add(row), c.wrapping_add(row));
+        (panel.a, panel.b, panel.c) = (a.wrapping_add(row), b, c.wrapping_add(row));
         panel.last = rows - (vectors - 1) * V::LANES;
         // SAFETY: the caller's.
         unsafe { across::<V, S>(&mut panel, vectors, call.n) };

@@ -49,17 +49,26 @@ pub(crate) trait Four: Vector {
     /// Lane j of the i-th becomes lane i of the j-th.
     fn transposed(rows: [Self; 4]) -> [Self; 4];
 
-    /// (first two lanes of `self`, first two of `other`) and (last two, last two).
-    fn halves(self, other: Self) -> [Self; 2];
+    /// A 2 x 2 block, column by column.
+    ///
+    /// # Safety
+    /// Two numbers can be read from `from` on, and from `from + ld` on.
+    unsafe fn load_block(from: *const Self::Scalar, ld: usize) -> Self;
+
+    /// Writes what [`Four::load_block`] reads.
+    ///
+    /// # Safety
+    /// Two numbers can be written from `to` on, and from `to + ld` on.
+    unsafe fn store_block(self, to: *mut Self::Scalar, ld: usize);
 }
 
 /// A register, or two, of twice as many numbers as V.
 pub(crate) trait Double<V: Four>: Real {
-    /// The lanes of `low`, then those of `high`.
-    fn join(low: V, high: V) -> Self;
+    /// Four vectors, one for each lane of seven vectors, in any order of the seven; their last lane is 0.
+    fn spread(seven: [V; 7]) -> [Self; 4];
 
-    /// What [`Double::join`] was given.
-    fn split(self) -> [V; 2];
+    /// What [`Double::spread`] was given.
+    fn gather(four: [Self; 4]) -> [V; 7];
 }
 
 /// Two registers as one.
@@ -108,13 +117,15 @@ impl<V: Vector> Real for Pair<V> {
 
 impl<V: Four> Double<V> for Pair<V> {
     #[inline(always)]
-    fn join(low: V, high: V) -> Self {
-        Self(low, high)
+    fn spread([p, q, r, s, t, u, v]: [V; 7]) -> [Self; 4] {
+        let (low, high) = (V::transposed([p, q, r, s]), V::transposed([t, u, v, V::ZERO]));
+        [0, 1, 2, 3].map(|at| Self(low[at], high[at]))
     }
 
     #[inline(always)]
-    fn split(self) -> [V; 2] {
-        [self.0, self.1]
+    fn gather(four: [Self; 4]) -> [V; 7] {
+        let ([p, q, r, s], [t, u, v, _]) = (V::transposed(four.map(|x| x.0)), V::transposed(four.map(|x| x.1)));
+        [p, q, r, s, t, u, v]
     }
 }
 
@@ -226,8 +237,15 @@ impl<T: Real + PartialEq> Four for Lanes<T, 4> {
     }
 
     #[inline(always)]
-    fn halves(self, other: Self) -> [Self; 2] {
-        let ([p, q, r, s], [t, u, v, w]) = (self.0, other.0);
-        [Self([p, q, t, u]), Self([r, s, v, w])]
+    unsafe fn load_block(from: *const T, ld: usize) -> Self {
+        // SAFETY: the caller's.
+        unsafe { Self([*from, *from.add(1), *from.add(ld), *from.add(ld + 1)]) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_block(self, to: *mut T, ld: usize) {
+        let [p, q, r, s] = self.0;
+        // SAFETY: the caller's.
+        unsafe { (*to, *to.add(1), *to.add(ld), *to.add(ld + 1)) = (p, q, r, s) };
     }
 }

@@ -235,13 +235,20 @@ impl Four for F64x4 {
     }
 
     #[inline(always)]
-    fn halves(self, other: Self) -> [Self; 2] {
-        // SAFETY: likewise.
+    unsafe fn load_block(from: *const f64, ld: usize) -> Self {
+        // SAFETY: likewise; and the caller's.
         unsafe {
-            [
-                Self(_mm256_permute2f128_pd::<0x20>(self.0, other.0)),
-                Self(_mm256_permute2f128_pd::<0x31>(self.0, other.0)),
-            ]
+            let low = _mm256_castpd128_pd256(_mm_loadu_pd(from));
+            Self(_mm256_insertf128_pd::<1>(low, _mm_loadu_pd(from.add(ld))))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_block(self, to: *mut f64, ld: usize) {
+        // SAFETY: likewise; and the caller's.
+        unsafe {
+            _mm_storeu_pd(to, _mm256_castpd256_pd128(self.0));
+            _mm_storeu_pd(to.add(ld), _mm256_extractf128_pd::<1>(self.0));
         }
     }
 }
@@ -258,36 +265,81 @@ impl Four for F32x4 {
     }
 
     #[inline(always)]
-    fn halves(self, other: Self) -> [Self; 2] {
-        // SAFETY: likewise.
-        unsafe { [Self(_mm_movelh_ps(self.0, other.0)), Self(_mm_movehl_ps(other.0, self.0))] }
+    unsafe fn load_block(from: *const f32, ld: usize) -> Self {
+        // SAFETY: likewise; and the caller's. Two numbers are loaded as one of twice the size.
+        unsafe { Self(_mm_castpd_ps(_mm_loadh_pd(_mm_load_sd(from.cast()), from.add(ld).cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_block(self, to: *mut f32, ld: usize) {
+        // SAFETY: likewise; and the caller's.
+        unsafe {
+            _mm_storel_pd(to.cast(), _mm_castps_pd(self.0));
+            _mm_storeh_pd(to.add(ld).cast(), _mm_castps_pd(self.0));
+        }
     }
 }
 
 impl Double<F64x4> for F64x8 {
+    // The seven are in the lanes in the order 0, 1, 4, 5, 2, 3, 6.
     #[inline(always)]
-    fn join(low: F64x4, high: F64x4) -> Self {
+    fn spread([p, q, r, s, t, u, v]: [F64x4; 7]) -> [Self; 4] {
         // SAFETY: the processor has the instructions, by the contract of `Vector`.
-        unsafe { Self(_mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low.0), high.0)) }
+        unsafe {
+            let join = |low: F64x4, high: F64x4| _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low.0), high.0);
+            let (w, x, y, z) = (join(p, t), join(q, u), join(r, v), _mm512_zextpd256_pd512(s.0));
+            let (even, odd) = (_mm512_unpacklo_pd(w, x), _mm512_unpackhi_pd(w, x));
+            let (later, last) = (_mm512_unpacklo_pd(y, z), _mm512_unpackhi_pd(y, z));
+            [
+                Self(_mm512_shuffle_f64x2::<0x88>(even, later)),
+                Self(_mm512_shuffle_f64x2::<0x88>(odd, last)),
+                Self(_mm512_shuffle_f64x2::<0xdd>(even, later)),
+                Self(_mm512_shuffle_f64x2::<0xdd>(odd, last)),
+            ]
+        }
     }
 
     #[inline(always)]
-    fn split(self) -> [F64x4; 2] {
+    fn gather([w, x, y, z]: [Self; 4]) -> [F64x4; 7] {
         // SAFETY: likewise.
-        unsafe { [F64x4(_mm512_castpd512_pd256(self.0)), F64x4(_mm512_extractf64x4_pd::<1>(self.0))] }
+        unsafe {
+            let (even, odd) = (_mm512_unpacklo_pd(w.0, x.0), _mm512_unpackhi_pd(w.0, x.0));
+            let (later, last) = (_mm512_unpacklo_pd(y.0, z.0), _mm512_unpackhi_pd(y.0, z.0));
+            let (first, second) =
+                (_mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15));
+            let pairs = [
+                _mm512_permutex2var_pd(even, first, later),
+                _mm512_permutex2var_pd(odd, first, last),
+                _mm512_permutex2var_pd(even, second, later),
+                _mm512_permutex2var_pd(odd, second, last),
+            ];
+            let [p, q, r, s] = pairs.map(|pair| F64x4(_mm512_castpd512_pd256(pair)));
+            let [t, u, v] = [0, 1, 2].map(|at| F64x4(_mm512_extractf64x4_pd::<1>(pairs[at])));
+            [p, q, r, s, t, u, v]
+        }
     }
 }
 
 impl Double<F32x4> for F32x8 {
     #[inline(always)]
-    fn join(low: F32x4, high: F32x4) -> Self {
+    fn spread([p, q, r, s, t, u, v]: [F32x4; 7]) -> [Self; 4] {
+        let (low, high) = (F32x4::transposed([p, q, r, s]), F32x4::transposed([t, u, v, F32x4::ZERO]));
         // SAFETY: the processor has the instructions, by the contract of `Vector`.
-        unsafe { Self(_mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low.0), high.0)) }
+        [0, 1, 2, 3].map(|at| unsafe {
+            Self(_mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low[at].0), high[at].0))
+        })
     }
 
     #[inline(always)]
-    fn split(self) -> [F32x4; 2] {
+    fn gather(four: [Self; 4]) -> [F32x4; 7] {
         // SAFETY: likewise.
-        unsafe { [F32x4(_mm256_castps256_ps128(self.0)), F32x4(_mm256_extractf128_ps::<1>(self.0))] }
+        let (low, high) = unsafe {
+            (
+                four.map(|x| F32x4(_mm256_castps256_ps128(x.0))),
+                four.map(|x| F32x4(_mm256_extractf128_ps::<1>(x.0))),
+            )
+        };
+        let ([p, q, r, s], [t, u, v, _]) = (F32x4::transposed(low), F32x4::transposed(high));
+        [p, q, r, s, t, u, v]
     }
 }
