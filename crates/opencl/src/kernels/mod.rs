@@ -8,6 +8,7 @@ pub mod check;
 pub mod copy;
 pub mod gemm;
 pub mod gemm_alphatensor;
+pub mod gemm_at;
 pub(crate) mod gemm_choose;
 mod gemm_complex;
 pub mod gemm_config;
@@ -28,6 +29,8 @@ const MOST_GROUPS: [usize; 3] = [1 << 20, 65_535, 65_535];
 
 /// The element types' common part of every program.
 const TYPES: &str = include_str!("../../kernels/common/types.cl");
+/// Where the matrices of a batch begin.
+const SCATTERED: &str = include_str!("../../kernels/common/scattered.cl");
 /// Groups of small matrices between global and local memory.
 const BATCHED_TILES: &str = include_str!("../../kernels/matrix_multiply/batched_tiles.cl");
 
