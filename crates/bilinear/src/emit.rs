@@ -299,6 +299,58 @@ pub fn rust(program: &Program, name: &str) -> String {
     text + "}\n"
 }
 
+/// Rust functions `left(a)`, `right(b)` and `combine(p)` of a scheme: its sums of A, its sums of B, and C from the products. For
+/// elements that are more than numbers: whoever calls multiplies.
+///
+/// # Panics
+/// For a scheme with factors other than 1 and -1.
+pub fn rust_parts(program: &Program) -> String {
+    let Scheme { m, n, k, .. } = program.scheme;
+    let products = (1..=program.scheme.rank()).map(|r| format!("p{r}")).collect();
+    let parts = [
+        (
+            "left",
+            &program.u,
+            'a',
+            's',
+            elements('a', m, n),
+            "The sums of A's elements that are factors of the products.",
+        ),
+        (
+            "right",
+            &program.v,
+            'b',
+            't',
+            elements('b', n, k),
+            "The sums of B's elements that are factors of the products.",
+        ),
+        ("combine", &program.w, 'p', 'q', products, "C, row by row, from the products."),
+    ];
+    let mut text = String::new();
+    for (name, linear, argument, letter, mut names, about) in parts {
+        let (inputs, outputs) = (linear.inputs, linear.outputs.len());
+        let _ = write!(
+            text,
+            "\n/// {about}\n#[inline(always)]\npub(crate) fn {name}<T: Real>({argument}: &[T; {inputs}]) -> [T; {outputs}] {{\n    \
+             let [{}] = *{argument};\n",
+            names.join(", ")
+        );
+        let signed = |(name, factor): (&String, Dyadic)| {
+            assert!(factor.is_unit(), "factors of 1 and -1");
+            format!("{}{name}", if factor.is_negative() { "-" } else { "" })
+        };
+        for (count, &[x, y]) in (1..).zip(&linear.steps) {
+            let sign = if y.1.is_negative() { '-' } else { '+' };
+            assert!(y.1.is_unit(), "factors of 1 and -1");
+            let _ = writeln!(text, "    let {letter}{count} = {} {sign} {};", signed((&names[x.0], x.1)), names[y.0]);
+            names.push(format!("{letter}{count}"));
+        }
+        let results: Vec<String> = linear.outputs.iter().map(|&(value, by)| signed((&names[value], by))).collect();
+        let _ = writeln!(text, "    [{}]\n}}", results.join(", "));
+    }
+    text
+}
+
 /// A product, with this sign, and another term in one operation.
 fn rust_fused((x, y): &(String, String), sign: Dyadic, (other, factor): &(String, Dyadic)) -> String {
     let [of_product, of_other] = [sign, *factor].map(|factor| if factor.is_negative() { "-" } else { "" });

@@ -13,7 +13,9 @@ pub mod product;
 mod program;
 mod real;
 mod scheme;
+pub mod small;
 mod stability;
+mod steps;
 pub mod table;
 
 pub use dyadic::Dyadic;

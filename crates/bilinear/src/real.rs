@@ -3,9 +3,7 @@
 use std::ops::{Add, Mul, Neg, Sub};
 
 /// A real type in floating point.
-pub trait Real:
-    Copy + PartialEq + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Neg<Output = Self>
-{
+pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Neg<Output = Self> {
     /// 0.
     const ZERO: Self;
 

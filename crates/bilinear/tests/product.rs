@@ -2,6 +2,7 @@
 
 use lapack_ai_bilinear::catalogue::by_name;
 use lapack_ai_bilinear::product::{Algorithm, BadLayout, gemm_4x4, product_modulo_2};
+use lapack_ai_bilinear::small::Element;
 use lapack_ai_bilinear::{Program, Real};
 
 /// Repeatable numbers.
@@ -21,7 +22,7 @@ impl Random {
 }
 
 /// Element types of the tests.
-trait Tested: Real + std::fmt::Debug {
+trait Tested: Element + std::fmt::Debug {
     /// Half the distance from 1 to the next number.
     const ROUNDING: f64;
     fn wide(self) -> f64;
@@ -174,8 +175,14 @@ fn a_layout_that_does_not_fit_is_refused_and_nothing_is_written() {
     let mut run = |a: &[f32], lda, b: &[f32], ldb, ldc| {
         gemm_4x4(Algorithm::AlphaTensor, [false; 2], 1.0, (a, lda), (b, ldb), 0.0, (&mut c, ldc))
     };
-    assert_eq!(run(&short, 5, &full, 5, 5), Err(BadLayout { matrix: 'A', ld: 5, len: 18 }));
-    assert_eq!(run(&full, 5, &full, 3, 5), Err(BadLayout { matrix: 'B', ld: 3, len: 19 }));
+    assert_eq!(
+        run(&short, 5, &full, 5, 5),
+        Err(BadLayout { matrix: 'A', rows: 4, cols: 4, ld: 5, len: 18, needed: 19 })
+    );
+    assert_eq!(
+        run(&full, 5, &full, 3, 5),
+        Err(BadLayout { matrix: 'B', rows: 4, cols: 4, ld: 3, len: 19, needed: 13 })
+    );
     let fault = run(&full, 5, &full, 5, 6).unwrap_err();
     assert_eq!(fault.to_string(), "C has 19 elements; 4 x 4 with leading dimension 6 needs 22");
     assert_eq!(run(&full, 5, &full, usize::MAX, 5).unwrap_err().matrix, 'B');
