@@ -1,7 +1,7 @@
 //! A scheme as a straight-line program, and what it costs: operations, and error.
 
 use crate::dyadic::Dyadic;
-use crate::linear::LinearProgram;
+use crate::linear::{LinearProgram, Term};
 use crate::scheme::{Form, Scheme};
 use std::collections::BTreeMap;
 
@@ -27,6 +27,24 @@ impl Program {
     /// The shortest program that is found: with fewer additions, and larger errors, where taking off again saves any.
     pub fn with_fewest_additions(scheme: Scheme) -> Self {
         Self::by(scheme, LinearProgram::with_fewest_additions)
+    }
+
+    /// The program for blocks within blocks: `self` on matrices whose entries are matrices that `inner` multiplies. It computes
+    /// [`Scheme::of_blocks`], by the outer sums of whole blocks and then the inner ones.
+    #[must_use]
+    pub fn of_blocks(&self, inner: &Self) -> Self {
+        let [m, n, k] = [inner.scheme.m, inner.scheme.n, inner.scheme.k];
+        // Where element `inside` of block `outer` is, in rows of `cols` blocks.
+        let place = |cols: usize, inner_rows: usize, inner_cols: usize| {
+            move |outer: usize, inside: usize| {
+                let row = outer / cols * inner_rows + inside / inner_cols;
+                (row * cols + outer % cols) * inner_cols + inside % inner_cols
+            }
+        };
+        let u = down(&self.u, &inner.u, place(self.scheme.n, m, n));
+        let v = down(&self.v, &inner.v, place(self.scheme.k, n, k));
+        let w = up(&self.w, &inner.w, place(self.scheme.k, m, k));
+        Self { scheme: self.scheme.of_blocks(&inner.scheme), u, v, w }
     }
 
     fn by(scheme: Scheme, find: fn(usize, &[Form]) -> LinearProgram) -> Self {
@@ -95,6 +113,53 @@ impl Program {
         };
         self.w.outputs.iter().map(of_output).fold(0.0, f64::max)
     }
+}
+
+/// The steps of `program` on `values`, in order, added to `steps`, which come behind `inputs` values; its outputs.
+fn run(program: &LinearProgram, mut values: Vec<Term>, steps: &mut Vec<[Term; 2]>, inputs: usize) -> Vec<Term> {
+    let scaled = |values: &[Term], (value, factor): Term| (values[value].0, values[value].1 * factor);
+    for &[x, y] in &program.steps {
+        steps.push([scaled(&values, x), scaled(&values, y)]);
+        values.push((inputs + steps.len() - 1, Dyadic::ONE));
+    }
+    program.outputs.iter().map(|&term| scaled(&values, term)).collect()
+}
+
+/// Sums of elements: `outer` on whole blocks, then `inner` within each of its outputs.
+fn down(outer: &LinearProgram, inner: &LinearProgram, place: impl Fn(usize, usize) -> usize) -> LinearProgram {
+    let inputs = outer.inputs * inner.inputs;
+    let mut steps = Vec::new();
+    let blocks: Vec<Vec<Term>> = (0..inner.inputs)
+        .map(|inside| {
+            let values = (0..outer.inputs).map(|block| (place(block, inside), Dyadic::ONE)).collect();
+            run(outer, values, &mut steps, inputs)
+        })
+        .collect();
+    let mut outputs = Vec::new();
+    for r in 0..outer.outputs.len() {
+        outputs.extend(run(inner, blocks.iter().map(|elements| elements[r]).collect(), &mut steps, inputs));
+    }
+    LinearProgram { inputs, steps, outputs }
+}
+
+/// Sums of products: `inner` on the products of each outer one, then `outer` on whole blocks.
+fn up(outer: &LinearProgram, inner: &LinearProgram, place: impl Fn(usize, usize) -> usize) -> LinearProgram {
+    let inputs = outer.inputs * inner.inputs;
+    let mut steps = Vec::new();
+    let products: Vec<Vec<Term>> = (0..outer.inputs)
+        .map(|r| {
+            let values = (0..inner.inputs).map(|s| (r * inner.inputs + s, Dyadic::ONE)).collect();
+            run(inner, values, &mut steps, inputs)
+        })
+        .collect();
+    let mut outputs = vec![(0, Dyadic::ZERO); outer.outputs.len() * inner.outputs.len()];
+    for inside in 0..inner.outputs.len() {
+        let values = products.iter().map(|block| block[inside]).collect();
+        for (block, output) in run(outer, values, &mut steps, inputs).into_iter().enumerate() {
+            outputs[place(block, inside)] = output;
+        }
+    }
+    LinearProgram { inputs, steps, outputs }
 }
 
 /// 1 if a multiplication by this factor rounds.

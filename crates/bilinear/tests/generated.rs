@@ -1,6 +1,7 @@
 //! Generated code is what the generator makes, and the programs compute what their schemes do.
 
-use lapack_ai_bilinear::catalogue::{NAMES, by_name};
+use lapack_ai_bilinear::catalogue::{NAMES, by_name, strassen_2, winograd_2};
+use lapack_ai_bilinear::product::Algorithm;
 use lapack_ai_bilinear::{Dyadic, LinearProgram, Program, Ring, generated, table};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -103,5 +104,19 @@ fn programs_that_may_cancel_are_shorter_and_as_exact() {
         multiplies_exactly(name, &program);
         let plain = Program::new(program.scheme.clone());
         assert!(program.error_bound() > plain.error_bound(), "{name}: {}", program.error_bound());
+    }
+}
+
+#[test]
+fn programs_of_blocks_multiply_exactly_and_no_error_bound_leaves_them_out() {
+    let squares = [(Algorithm::Strassen, strassen_2(), 198), (Algorithm::Winograd, winograd_2(), 165)];
+    for (algorithm, scheme, additions) in squares {
+        let program = Program::new(scheme);
+        let squared = program.of_blocks(&program);
+        assert_eq!(Some(&squared.scheme), by_name(algorithm.name()).as_ref());
+        assert_eq!(squared.additions().iter().sum::<usize>(), additions, "{algorithm:?}");
+        multiplies_exactly(algorithm.name(), &squared);
+        let bounds = [Program::new(squared.scheme.clone()).error_bound(), squared.error_bound()];
+        assert_eq!(algorithm.error_bound(), bounds[0].max(bounds[1]), "{algorithm:?}: {bounds:?}");
     }
 }

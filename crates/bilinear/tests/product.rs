@@ -1,9 +1,9 @@
 //! One 4 x 4 product in BLAS form, by every algorithm, against sums of twice the precision.
 
+use lapack_ai_bilinear::Program;
 use lapack_ai_bilinear::catalogue::by_name;
 use lapack_ai_bilinear::product::{Algorithm, BadLayout, gemm_4x4, product_modulo_2};
 use lapack_ai_bilinear::small::Element;
-use lapack_ai_bilinear::{Program, Real};
 
 /// Repeatable numbers.
 struct Random(u64);

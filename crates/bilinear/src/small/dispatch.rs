@@ -161,24 +161,22 @@ macro_rules! kernels {
 
             $(#[$feature])?
             unsafe fn general(call: &Call<$scalar>) {
+                let [wide, narrow] = tile::rows::<$wide, $narrow>(call);
                 // SAFETY: the caller's.
                 unsafe {
-                    match call.m <= <$narrow as crate::small::vector::Vector>::LANES {
-                        true => tile::multiply::<$narrow, Narrow>(call),
-                        false => tile::multiply::<$wide, Wide>(call),
-                    }
+                    tile::multiply::<$wide, Wide>(&wide);
+                    tile::multiply::<$narrow, Narrow>(&narrow);
                 }
             }
 
             // Apart from the other, which needs no space on the stack.
             $(#[$feature])?
             unsafe fn turned(call: &Call<$scalar>) {
+                let [wide, narrow] = tile::rows::<$wide, $narrow>(call);
                 // SAFETY: the caller's.
                 unsafe {
-                    match call.m <= <$narrow as crate::small::vector::Vector>::LANES {
-                        true => tile::multiply_turned::<$narrow, Narrow>(call),
-                        false => tile::multiply_turned::<$wide, Wide>(call),
-                    }
+                    tile::multiply_turned::<$wide, Wide>(&wide);
+                    tile::multiply_turned::<$narrow, Narrow>(&narrow);
                 }
             }
 
@@ -249,7 +247,7 @@ kernels!(
         nested::squared::<F64x4, Pair<F64x4>, nested::Strassen2, TA, TB>,
         nested::squared::<F64x4, Pair<F64x4>, nested::Winograd2, TA, TB>
     ],
-    narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x4, [1, 2, 3], [1, 2, 3, 4],
+    narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x4, [1, 2], [1, 2, 3, 4, 5, 6],
     #[target_feature(enable = "avx2,fma")]
 );
 #[cfg(target_arch = "x86_64")]
@@ -259,15 +257,15 @@ kernels!(
         nested::squared::<F32x4, F32x8, nested::Strassen2, TA, TB>,
         nested::squared::<F32x4, F32x8, nested::Winograd2, TA, TB>
     ],
-    narrow F32x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x8, [1, 2, 3], [1, 2, 3, 4],
+    narrow F32x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F32x8, [1, 2], [1, 2, 3, 4, 5, 6],
     #[target_feature(enable = "avx2,fma")]
 );
 #[cfg(target_arch = "x86_64")]
 kernels!(
     avx512_f64, Isa::Avx512, f64, F64x4,
     [
-        nested::squared::<F64x4, F64x8, nested::Strassen2, TA, TB>,
-        nested::squared::<F64x4, F64x8, nested::Winograd2, TA, TB>
+        nested::squared::<F64x4, Pair<F64x4>, nested::Strassen2, TA, TB>,
+        nested::squared::<F64x4, Pair<F64x4>, nested::Winograd2, TA, TB>
     ],
     narrow F64x4, [1, 2, 3, 4, 5, 6, 7, 8], wide F64x8, [1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8],
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]

@@ -30,10 +30,16 @@ use dispatch::Table;
 use four::FourCode;
 use tile::Call;
 
-/// Whether these kernels are the right choice for an m x k by k x n product; otherwise a full BLAS is, with its packing and
-/// its kernels for large matrices.
+/// Whether these kernels are at least as fast as a full BLAS for an m x k by k x n product, up to 2 ns: that depends on the
+/// instruction set that was chosen, and was measured for square matrices and OpenBLAS (`bench/results/cpu/gemm-small.json`).
+/// Shapes are judged by their multiply-adds.
 pub fn takes([m, n, k]: [usize; 3]) -> bool {
-    m.max(n).max(k) <= 64
+    let largest: usize = match dispatch::best::<f64>().isa {
+        Isa::Avx512 => 23,
+        Isa::Avx2 => 20,
+        Isa::Neon | Isa::Portable => 4,
+    };
+    m.max(n).max(k) <= 64 && m * n * k <= largest.pow(3)
 }
 
 /// The kernels of one instruction set.

@@ -152,7 +152,19 @@ pub(crate) trait Tiles<V: Vector> {
 #[repr(align(64))]
 struct Buffer<T>(MaybeUninit<[[T; 48]; TURNED]>);
 
-/// `C = alpha A op(B) + beta C`; m, n and k are not 0.
+/// The call for rows in wide vectors, and the call for those at the end that are few enough for a narrow one. A wide one that
+/// holds one row takes as long as a full one.
+#[inline(always)]
+pub(crate) fn rows<W: Vector, N: Vector<Scalar = W::Scalar>>(call: &Call<W::Scalar>) -> [Call<W::Scalar>; 2] {
+    let rest = call.m % W::LANES;
+    let narrow = if rest <= N::LANES { rest } else { 0 };
+    let wide = call.m - narrow;
+    let step = if call.transpose[0] { call.lda } else { 1 };
+    let (a, c) = (call.a.wrapping_add(wide * step), call.c.wrapping_add(wide));
+    [Call { m: wide, ..*call }, Call { m: narrow, a, c, ..*call }]
+}
+
+/// `C = alpha A op(B) + beta C`; n and k are not 0.
 ///
 /// # Safety
 /// The call's pointers reach all elements, C overlaps neither A nor B, and the processor has V's instructions.
@@ -173,7 +185,7 @@ pub(crate) unsafe fn multiply<V: Vector, S: Tiles<V>>(call: &Call<V::Scalar>) {
     }
 }
 
-/// `C = alpha A^T op(B) + beta C`; m, n and k are not 0.
+/// `C = alpha A^T op(B) + beta C`; n and k are not 0.
 ///
 /// # Safety
 /// That of [`multiply`].

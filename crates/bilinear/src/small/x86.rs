@@ -280,46 +280,6 @@ impl Four for F32x4 {
     }
 }
 
-impl Double<F64x4> for F64x8 {
-    // The seven are in the lanes in the order 0, 1, 4, 5, 2, 3, 6.
-    #[inline(always)]
-    fn spread([p, q, r, s, t, u, v]: [F64x4; 7]) -> [Self; 4] {
-        // SAFETY: the processor has the instructions, by the contract of `Vector`.
-        unsafe {
-            let join = |low: F64x4, high: F64x4| _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low.0), high.0);
-            let (w, x, y, z) = (join(p, t), join(q, u), join(r, v), _mm512_zextpd256_pd512(s.0));
-            let (even, odd) = (_mm512_unpacklo_pd(w, x), _mm512_unpackhi_pd(w, x));
-            let (later, last) = (_mm512_unpacklo_pd(y, z), _mm512_unpackhi_pd(y, z));
-            [
-                Self(_mm512_shuffle_f64x2::<0x88>(even, later)),
-                Self(_mm512_shuffle_f64x2::<0x88>(odd, last)),
-                Self(_mm512_shuffle_f64x2::<0xdd>(even, later)),
-                Self(_mm512_shuffle_f64x2::<0xdd>(odd, last)),
-            ]
-        }
-    }
-
-    #[inline(always)]
-    fn gather([w, x, y, z]: [Self; 4]) -> [F64x4; 7] {
-        // SAFETY: likewise.
-        unsafe {
-            let (even, odd) = (_mm512_unpacklo_pd(w.0, x.0), _mm512_unpackhi_pd(w.0, x.0));
-            let (later, last) = (_mm512_unpacklo_pd(y.0, z.0), _mm512_unpackhi_pd(y.0, z.0));
-            let (first, second) =
-                (_mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15));
-            let pairs = [
-                _mm512_permutex2var_pd(even, first, later),
-                _mm512_permutex2var_pd(odd, first, last),
-                _mm512_permutex2var_pd(even, second, later),
-                _mm512_permutex2var_pd(odd, second, last),
-            ];
-            let [p, q, r, s] = pairs.map(|pair| F64x4(_mm512_castpd512_pd256(pair)));
-            let [t, u, v] = [0, 1, 2].map(|at| F64x4(_mm512_extractf64x4_pd::<1>(pairs[at])));
-            [p, q, r, s, t, u, v]
-        }
-    }
-}
-
 impl Double<F32x4> for F32x8 {
     #[inline(always)]
     fn spread([p, q, r, s, t, u, v]: [F32x4; 7]) -> [Self; 4] {
