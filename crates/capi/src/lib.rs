@@ -55,7 +55,7 @@ unsafe fn gemm_alpha<T: GemmScalar>(
     // SAFETY: the caller's promise.
     match unsafe { gemm::compute(&product, asked) } {
         Ok(_) => 0,
-        Err(()) => WRONG_SIZE,
+        Err(_) => WRONG_SIZE,
     }
 }
 

@@ -42,7 +42,7 @@ unsafe fn multiply<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Res
         let engine = match way {
             Ok(Some(Way::Kernel)) => Engine::Kernel,
             Ok(Some(Way::Library | Way::Scheme)) => Engine::Library,
-            Ok(None) | Err(()) => Engine::Nobody,
+            Ok(None) | Err(_) => Engine::Nobody,
         };
         report::count(routine, engine);
     }

@@ -3,7 +3,7 @@
 use crate::{Integer, algorithm_by_letter, xerbla};
 use lapack_ai::GemmAlgorithm;
 pub use lapack_ai::ops::gemm_alpha::ways::Product;
-use lapack_ai::ops::gemm_alpha::ways::{self, Choice, GemmScalar, Way};
+use lapack_ai::ops::gemm_alpha::ways::{self, Choice, GemmScalar, Refused, Way};
 
 /// The arguments of a call, read from where they lay.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,7 @@ impl<T: GemmScalar> Call<T> {
     unsafe fn shifted(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
-            Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|()| self.refuse(routine, 1)) },
+            Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|_| self.refuse(routine, 1)) },
             Err(argument) => self.refuse(routine, argument + shift),
         }
     }
@@ -151,14 +151,17 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
 /// # Safety
 /// The memory is as `xGEMM` demands it.
 #[inline]
-pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Result<Option<Way>, ()> {
+pub unsafe fn compute<T: GemmScalar>(
+    product: &Product<T>,
+    asked: Option<GemmAlgorithm>,
+) -> Result<Option<Way>, Refused> {
     // SAFETY: the caller's promise; with no extent 0 for the library.
     unsafe {
         if ways::is_small(product.m, product.n, product.k) {
             product.by_kernels(asked.unwrap_or(GemmAlgorithm::Classical));
             return Ok(Some(Way::Kernel));
         }
-        let choice = ways::choose(asked, None, product.m, product.n, product.k).map_err(|_| ())?;
+        let choice = ways::choose(asked, None, product.m, product.n, product.k)?;
         Ok(has_terms(product).then(|| product.with_provider(choice)))
     }
 }

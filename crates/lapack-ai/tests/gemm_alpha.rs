@@ -79,7 +79,7 @@ fn keeps_its_bound<T: GemmScalar>() {
                 // That of the product, and the roundings of the two factors.
                 let terms = alpha.abs() * k as f64 * largest(a) * largest(b) + beta.abs() * 2.0;
                 let allowed = alpha.abs() * choice.bound * largest(a) * largest(b) + 3.0 * terms;
-                let eps: f64 = T::EPSILON.into();
+                let eps = T::EPSILON;
                 for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
                     let at = (i as isize * row + j as isize * col) as usize;
                     let sum: f64 = (0..k).map(|l| a.get(i, l).re_f64() * b.get(l, j).re_f64()).sum();
