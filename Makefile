@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python test-gpu test-providers lapacks bench docs lint format clean setup
+.PHONY: help run test test-rust test-python test-gpu test-providers test-dropin lapacks bench docs lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,7 +42,7 @@ setup: $(STAMPS)/module ## .venv with everything, the module installed in it
 run: setup ## the main job on real data
 	@$(BIN)/python -m lapack_py.demo
 
-test: test-rust test-python test-gpu test-providers ## all tests
+test: test-rust test-python test-gpu test-providers test-dropin ## all tests
 	@echo "==> all tests passed"
 
 test-rust: $(STAMPS)/packages
@@ -63,6 +63,9 @@ lapacks: $(STAMPS)/packages
 test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in out/providers.json
 	@echo "==> the tests with each LAPACK (a minute or two)"
 	@$(BIN)/python bin/test-providers
+
+test-dropin: $(STAMPS)/packages ## unchanged programs on the drop-in library
+	@bin/test-dropin
 
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py

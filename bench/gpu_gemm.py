@@ -3,9 +3,9 @@
     cargo build --release -p lapack-ai-opencl --example gemm_bench
     python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
 
-CASES takes the cases whose line has this text, as `"float16` or `tf32`. Needs torch with CUDA. Times are those of device
-events around one product, the median of several; random data. ``empty_seconds`` and ``cublas_empty_seconds`` are the times of a
-kernel that does almost nothing, measured alike: the smallest products consist of little else.
+CASES takes the cases whose line has this text, as `"float16` or `tf32`. Needs torch with CUDA. Times are those of
+device events around one product, the median of several; random data. ``empty_seconds`` and ``cublas_empty_seconds``
+are the times of a kernel that does almost nothing, measured alike: the smallest products consist of little else.
 """
 
 import json

@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-import lapack_py as lap
 import numpy as np
 from machine import processor
+
+import lapack_py as lap
 
 
 def median_call(work, repeats: int) -> tuple[float, object]:
@@ -63,7 +64,8 @@ def main() -> None:
             result["cases"].append(made)
             print(
                 f"{dtype} {n}: GPU {made['gpu_seconds'] * 1e3:.2f} ms, processor {made['cpu_seconds'] * 1e3:.1f} ms "
-                f"({made['times_faster']:.1f} times), NumPy {made['numpy_seconds'] * 1e3:.1f} ms, error {made['error']:.1e}"
+                f"({made['times_faster']:.1f} times), NumPy {made['numpy_seconds'] * 1e3:.1f} ms, "
+                f"error {made['error']:.1e}"
             )
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(json.dumps(result, indent=1) + "\n")

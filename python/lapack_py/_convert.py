@@ -163,16 +163,18 @@ def _by_numpy(a: NDArray[Any], b: NDArray[Any]) -> Any:
         raise _no_memory("matmul", None, f"the product has no room: {error}") from error
 
 
-def takes_product(out: Any, shape: tuple[int, ...], dtype: str, x1: NDArray[Any], x2: NDArray[Any]) -> bool:
+def takes_product(
+    out: Any, shape: tuple[int, ...], dtype: str, x1: NDArray[Any], x2: NDArray[Any], operation: str = "matmul"
+) -> bool:
     """Whether a product can be written straight into `out`; an error where it does not fit there at all."""
-    target = _out_array(out)
+    target = _out_array(out, operation)
     if target.shape != shape:
         text = f"out has shape {target.shape}, the product has {shape}"
         fix = ("needs-value", f"pass out=numpy.empty({shape}).")
-        raise raised_here("LAP-E002", "matmul", "out", text, "the result must fit where it is to be written", fix)
+        raise raised_here("LAP-E002", operation, "out", text, "the result must fit where it is to be written", fix)
     if not target.flags.writeable:
         fix = ("needs-value", "pass an array that can be written.")
-        raise raised_here("LAP-E005", "matmul", "out", "out is read-only", "the result is written into out", fix)
+        raise raised_here("LAP-E005", operation, "out", "out is read-only", "the result is written into out", fix)
     return bool(
         type(target) is np.ndarray
         and target.dtype == dtype
@@ -184,26 +186,26 @@ def takes_product(out: Any, shape: tuple[int, ...], dtype: str, x1: NDArray[Any]
     )
 
 
-def store_product(product: Any, out: Any) -> Any:
+def store_product(product: Any, out: Any, operation: str = "matmul") -> Any:
     """`product` cast into `out` under NumPy's rule for ufuncs, same_kind; returns `out`."""
-    target = _out_array(out)
+    target = _out_array(out, operation)
     if target.shape != np.shape(product):
-        takes_product(out, np.shape(product), "", target, target)
+        takes_product(out, np.shape(product), "", target, target, operation)
     try:
         np.copyto(target, product, casting="same_kind")
     except TypeError as error:
         text = f"out has dtype {target.dtype}, into which {np.asarray(product).dtype} cannot be cast"
         fix = ("safe", f"pass out of dtype {np.asarray(product).dtype}.")
-        raise raised_here("LAP-E004", "matmul", "out", text, "the cast would lose more than precision", fix) from error
+        raise raised_here("LAP-E004", operation, "out", text, "the cast would lose more than precision", fix) from error
     return target
 
 
-def _out_array(out: Any) -> NDArray[Any]:
+def _out_array(out: Any, operation: str) -> NDArray[Any]:
     if isinstance(out, tuple) and len(out) == 1:
         out = out[0]
     if not isinstance(out, np.ndarray):
         fix = ("needs-value", "pass a numpy.ndarray.")
-        raise _refuse_type("matmul", "out", f"is of type {type(out).__name__}, not an array", fix)
+        raise _refuse_type(operation, "out", f"is of type {type(out).__name__}, not an array", fix)
     return out
 
 

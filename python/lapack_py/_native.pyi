@@ -27,6 +27,7 @@ __all__ = [
     "config",
     "det",
     "devices",
+    "dgemm_alpha",
     "doctor",
     "eig",
     "eigh",
@@ -68,6 +69,7 @@ _Gpu: TypeAlias = Literal["auto", "require"] | bool | None
 _Device: TypeAlias = str | int | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
 _RcondSource: TypeAlias = Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"]
+_GemmAlgorithm: TypeAlias = Literal["auto", "classical", "strassen", "winograd", "alphatensor", "rank48"]
 _Transpose: TypeAlias = Literal[0, 1, 2, "N", "T", "C", "n", "t", "c"]
 _T = TypeVar("_T")
 _Pair: TypeAlias = Sequence[_T] | NDArray[Any]
@@ -147,6 +149,8 @@ class Report:
     def routine(self) -> str: ...
     @property
     def structure(self) -> str | None: ...
+    @property
+    def algorithm(self) -> Literal["classical", "strassen", "winograd", "alphatensor", "rank48"] | None: ...
     @property
     def refinements(self) -> int | None: ...
     @property
@@ -1195,6 +1199,51 @@ def rcond(
     check_finite: bool = False,
     gpu: _Gpu = "auto",
     device: _Device = None,
+    return_report: bool = False,
+) -> Any: ...
+@overload
+def dgemm_alpha(
+    a: ArrayLike,
+    b: ArrayLike,
+    c: ArrayLike | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 0.0,
+    trans_a: bool | _Transpose = False,
+    trans_b: bool | _Transpose = False,
+    algorithm: _GemmAlgorithm = "auto",
+    accuracy: float | None = None,
+    out: NDArray[Any] | None = None,
+    return_report: Literal[False] = False,
+) -> _Array: ...
+@overload
+def dgemm_alpha(
+    a: ArrayLike,
+    b: ArrayLike,
+    c: ArrayLike | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 0.0,
+    trans_a: bool | _Transpose = False,
+    trans_b: bool | _Transpose = False,
+    algorithm: _GemmAlgorithm = "auto",
+    accuracy: float | None = None,
+    out: NDArray[Any] | None = None,
+    return_report: Literal[True],
+) -> tuple[_Array, Report]: ...
+@overload
+def dgemm_alpha(
+    a: ArrayLike,
+    b: ArrayLike,
+    c: ArrayLike | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 0.0,
+    trans_a: bool | _Transpose = False,
+    trans_b: bool | _Transpose = False,
+    algorithm: _GemmAlgorithm = "auto",
+    accuracy: float | None = None,
+    out: NDArray[Any] | None = None,
     return_report: bool = False,
 ) -> Any: ...
 

@@ -157,6 +157,12 @@ impl Library {
         !self.address(routine, dtype).is_null()
     }
 
+    /// Address of a routine, to be called by its documented interface with integers of [`Library::integer_bits`].
+    pub fn routine(&self, routine: Routine, dtype: DType) -> Option<*const c_void> {
+        let address = self.address(routine, dtype);
+        (!address.is_null()).then_some(address)
+    }
+
     /// How the library's threads are set, if it has a way.
     pub fn threads(&self) -> &ThreadControl {
         &self.threads

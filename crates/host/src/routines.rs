@@ -10,6 +10,7 @@ use lapack_ai_core::DType;
 #[allow(missing_docs)]
 pub enum Routine {
     Gemm,
+    Gesv,
     Gesdd,
     Gesvd,
     Getrf,
@@ -68,6 +69,7 @@ const fn entry(routine: Routine, real: &'static str, complex: &'static str) -> E
 /// In the order of [`Routine`]. An empty name: the routine does not exist for that kind of type.
 const TABLE: [Entry; Routine::COUNT] = [
     entry(Routine::Gemm, "gemm", "gemm"),
+    entry(Routine::Gesv, "gesv", "gesv"),
     entry(Routine::Gesdd, "gesdd", "gesdd"),
     entry(Routine::Gesvd, "gesvd", "gesvd"),
     entry(Routine::Getrf, "getrf", "getrf"),

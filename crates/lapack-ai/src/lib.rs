@@ -37,6 +37,7 @@ mod report;
 mod workspace;
 
 pub use dispatch::Device;
+pub use lapack_ai_bilinear::product::Algorithm as GemmAlgorithm;
 pub use lapack_ai_core::{
     Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, ElementType, Error,
     Fix, Half, Layout, Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity, Stored,
@@ -54,6 +55,7 @@ pub use ops::{
     eigh::{Eigh, EighOptions, EighOut, eigh, eigh_into},
     eigh_generalised::{Problem, eigh_generalised, eigh_generalised_into},
     eigh_subset::{EighSubset, Select, eigh_subset, eigh_subset_into},
+    gemm_alpha::{GemmAlphaOptions, gemm_alpha, gemm_alpha_into, ways::GemmScalar},
     inv::{inv, inv_into},
     lstsq::{Lstsq, LstsqOptions, LstsqOut, lstsq, lstsq_into},
     lu::{Lu, LuFactors, LuOut, LuRows, lu, lu_factor, lu_factor_into, lu_into, lu_solve, lu_solve_into},

@@ -139,6 +139,8 @@ pub struct Report {
     /// The structure of the matrix that was used, or "several" for a batch of different ones; empty where the operation
     /// asks for none.
     pub structure: &'static str,
+    /// The algorithm of a product that has a choice of them ([`crate::gemm_alpha`]); empty for other operations.
+    pub algorithm: &'static str,
     /// Refinements of a solution in mixed precision (ITER of `xSGESV`), the most of a batch; negative if the refinement
     /// was given up and everything computed in double precision.
     pub refinements: Option<i64>,
@@ -178,6 +180,7 @@ impl Report {
             spans: Vec::new(),
             routine: "",
             structure: "",
+            algorithm: "",
             refinements: None,
             workers: 1,
             copies: 0,

@@ -7,7 +7,7 @@
 
 use crate::fault::{Fault, FaultKind};
 use crate::handle::enter_process;
-use opencl3::device::{CL_DEVICE_TYPE_ALL, CL_DEVICE_TYPE_CPU, Device};
+use opencl3::device::{CL_DEVICE_TYPE_ALL, CL_DEVICE_TYPE_CPU, CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT, Device};
 use opencl3::error_codes::{DLOPEN_FUNCTION_NOT_AVAILABLE, DLOPEN_RUNTIME_LOAD_FAILED};
 use opencl3::platform::{Platform, get_platforms};
 use opencl3::types::{cl_device_id, cl_int, cl_platform_id, cl_uint};
@@ -50,6 +50,8 @@ pub struct DeviceInfo {
     pub shares_host_memory: bool,
     /// Whether it computes in double precision.
     pub float64: bool,
+    /// Whether programs can ask for single-precision quotients and square roots that are rounded correctly.
+    pub rounds_float32: bool,
     /// Global memory in bytes.
     pub memory: u64,
     /// The largest single buffer in bytes (`CL_DEVICE_MAX_MEM_ALLOC_SIZE`).
@@ -164,6 +166,9 @@ fn devices_of(platform: &Platform, found_by: FoundBy) -> Vec<Candidate> {
             is_cpu,
             shares_host_memory: is_cpu || device.host_unified_memory().unwrap_or(false),
             float64: device.double_fp_config().is_ok_and(|config| config != 0),
+            rounds_float32: device
+                .single_fp_config()
+                .is_ok_and(|config| config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT != 0),
             memory: device.global_mem_size().unwrap_or(0),
             max_allocation: device.max_mem_alloc_size().unwrap_or(0),
             local_memory: device.local_mem_size().unwrap_or(0),

@@ -31,6 +31,8 @@ pub enum FaultKind {
     Forked,
     /// The caller asked the work to end.
     Cancelled,
+    /// The data has NaN or Inf, where the computation takes neither.
+    NotFinite,
     /// Arguments that do not fit: a defect of this library.
     Invalid,
     /// Any other refusal of the driver.
@@ -49,7 +51,7 @@ impl FaultKind {
 
     /// Whether the failure says something about the device, so that it counts against it.
     pub fn counts_against_device(self) -> bool {
-        !matches!(self, FaultKind::NoFloat64 | FaultKind::Cancelled | FaultKind::Forked)
+        !matches!(self, FaultKind::NoFloat64 | FaultKind::Cancelled | FaultKind::Forked | FaultKind::NotFinite)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod kernels;
 mod pool;
 mod program;
 mod staging;
+pub mod svd;
 mod trace;
 pub mod tune;
 

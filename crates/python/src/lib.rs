@@ -31,6 +31,7 @@ mod _native {
         det::{det, slogdet},
         eig::{eig, eigvals},
         eigh::{eigh, eigvalsh},
+        gemm_alpha::dgemm_alpha,
         inv::inv,
         lstsq::lstsq,
         lu::{lu, lu_factor, lu_solve},

@@ -79,6 +79,11 @@ impl Report {
     fn structure(&self) -> Option<&'static str> {
         (!self.inner.structure.is_empty()).then_some(self.inner.structure)
     }
+    /// The algorithm of a product that has a choice of them, or None.
+    #[getter]
+    fn algorithm(&self) -> Option<&'static str> {
+        (!self.inner.algorithm.is_empty()).then_some(self.inner.algorithm)
+    }
     /// Refinements of a solution in mixed precision; negative if they were given up; None without them.
     #[getter]
     fn refinements(&self) -> Option<i64> {

@@ -10,6 +10,7 @@
 
 mod batch;
 mod blocks;
+pub mod direct;
 mod dispatch;
 mod four;
 mod isa;

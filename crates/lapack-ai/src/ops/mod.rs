@@ -9,6 +9,7 @@ pub mod eig_generalised;
 pub mod eigh;
 pub mod eigh_generalised;
 pub mod eigh_subset;
+pub mod gemm_alpha;
 pub mod inv;
 pub mod lstsq;
 pub mod lu;

@@ -145,7 +145,7 @@ __kernel void gemm_small(
     __global const OPERAND *b, long b_off, long b_rs, long b_cs, long b_bs,
     __global RESULT *c, long c_off, long c_rs, long c_cs, long c_bs,
     int m, int n, int k, int batch, int conj_a, int conj_b, T alpha, T beta,
-    int slots, __local T *a_local, __local T *b_local) {
+    int slots, __local T *a_local, __local T *b_local SCATTERED_ARGUMENT) {
     int lid = get_local_id(0), items = get_local_size(0);
     // An odd row length: items on neighbouring rows meet different banks.
     int pitch = k | 1;
@@ -154,13 +154,13 @@ __kernel void gemm_small(
         for (int e = lid; e < taken * m * k; e += items) {
             int slot = e / (m * k), at = e % (m * k);
             int i = a_rs == 1 ? at % m : at / k, l = a_rs == 1 ? at / m : at % k;
-            T x = operand(a, a_off + (first + slot) * a_bs + i * a_rs + l * a_cs);
+            T x = operand(a, a_off + begins(BEGIN(0, a_bs, first, batch), slot) + i * a_rs + l * a_cs);
             a_local[(slot * m + i) * pitch + l] = conj_if(x, conj_a);
         }
         for (int e = lid; e < taken * k * n; e += items) {
             int slot = e / (k * n), at = e % (k * n);
             int j = b_cs == 1 ? at % n : at / k, l = b_cs == 1 ? at / n : at % k;
-            T x = operand(b, b_off + (first + slot) * b_bs + l * b_rs + j * b_cs);
+            T x = operand(b, b_off + begins(BEGIN(1, b_bs, first, batch), slot) + l * b_rs + j * b_cs);
             b_local[(slot * n + j) * k + l] = conj_if(x, conj_b);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -172,7 +172,7 @@ __kernel void gemm_small(
             for (int l = 0; l < k; l++) {
                 sum = mul_add(p[l], q[l], sum);
             }
-            store(c + (c_off + (first + slot) * c_bs + i * c_rs + j * c_cs), alpha, sum, beta);
+            store(c + (c_off + begins(BEGIN(2, c_bs, first, batch), slot) + i * c_rs + j * c_cs), alpha, sum, beta);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }

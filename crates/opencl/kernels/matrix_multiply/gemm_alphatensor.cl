@@ -38,8 +38,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_alphatenso
     int lid = get_local_id(0);
     for (long first = (long)get_group_id(0) * ITEMS; first < batch; first += (long)get_num_groups(0) * ITEMS) {
         int taken = (int)min((long)ITEMS, batch - first);
-        fetch(a_tile, a + (a_off + first * a_bs), a_ld, a_bs, 4, 4, PITCH, taken, lid);
-        fetch(b_tile, b + (b_off + first * b_bs), b_ld, b_bs, 4, 4, PITCH, taken, lid);
+        fetch(a_tile, a + a_off, a_ld, BEGIN(0, a_bs, first, batch), 4, 4, PITCH, taken, lid);
+        fetch(b_tile, b + b_off, b_ld, BEGIN(1, b_bs, first, batch), 4, 4, PITCH, taken, lid);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lid < taken) {
             // As they lie in memory; row by row.
@@ -62,7 +62,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_alphatenso
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        store(c + (c_off + first * c_bs), a_tile, c_ld, c_bs, 4, 4, PITCH, taken, lid, alpha, beta);
+        store(c + c_off, a_tile, c_ld, BEGIN(2, c_bs, first, batch), 4, 4, PITCH, taken, lid, alpha, beta);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 }

@@ -30,19 +30,20 @@
 //   c, c_off, c_ld, c_bs   C, likewise; rows are contiguous; A and B do not overlap it
 //   batch                  int
 //   alpha, beta            REAL
+//   beginnings             where SCATTERED (scattered.cl), in place of the batch strides
 // Local size (ITEMS, 1, 1); groups go along the batch, GROUP triples at a time, with the stride of the grid.
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
     __global const REAL *a, long a_off, long a_ld, long a_bs,
     __global const REAL *b, long b_off, long b_ld, long b_bs,
     __global REAL *c, long c_off, long c_ld, long c_bs,
-    int batch, REAL alpha, REAL beta) {
+    int batch, REAL alpha, REAL beta SCATTERED_ARGUMENT) {
     __local REAL tile[LOCAL_AB > LOCAL_C ? LOCAL_AB : LOCAL_C] __attribute__((aligned(16)));
     __local REAL *a_tile = tile, *b_tile = tile + GROUP * A_PITCH;
     int lid = get_local_id(0);
     for (long first = (long)get_group_id(0) * GROUP; first < batch; first += (long)get_num_groups(0) * GROUP) {
         int taken = (int)min((long)GROUP, batch - first);
-        fetch(a_tile, a + (a_off + first * a_bs), a_ld, a_bs, A_LINE, A_LINES, A_PITCH, taken, lid);
-        fetch(b_tile, b + (b_off + first * b_bs), b_ld, b_bs, B_LINE, B_LINES, B_PITCH, taken, lid);
+        fetch(a_tile, a + a_off, a_ld, BEGIN(0, a_bs, first, batch), A_LINE, A_LINES, A_PITCH, taken, lid);
+        fetch(b_tile, b + b_off, b_ld, BEGIN(1, b_bs, first, batch), B_LINE, B_LINES, B_PITCH, taken, lid);
         barrier(CLK_LOCAL_MEM_FENCE);
 
         // What is the work of one item may be more than one piece of C: all of them are computed before C replaces A and B.
@@ -117,7 +118,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        store(c + (c_off + first * c_bs), tile, c_ld, c_bs, M, N, C_PITCH, taken, lid, alpha, beta);
+        store(c + c_off, tile, c_ld, BEGIN(2, c_bs, first, batch), M, N, C_PITCH, taken, lid, alpha, beta);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 }

@@ -4,7 +4,7 @@
 use super::copy::copy;
 use super::gemm::gemm;
 use super::gemm_choose::Place;
-use super::{BATCHED_TILES, DeviceView, Factor, TYPES, grid, int, invalid, options, same_kind, writable};
+use super::{BATCHED_TILES, DeviceView, Factor, SCATTERED, TYPES, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use crate::pool::Block;
@@ -15,6 +15,7 @@ static SOURCE: Source = Source {
     name: "gemm_alphatensor",
     parts: &[
         TYPES,
+        SCATTERED,
         BATCHED_TILES,
         include_str!("../../kernels/matrix_multiply/alphatensor_49.cl"),
         include_str!("../../kernels/matrix_multiply/gemm_alphatensor.cl"),

@@ -5,7 +5,7 @@
 
 use super::gemm_config::{Batched, Config, F32Async, F64Mma, General, Limits, Problem, Small};
 use super::gemm_variants::is_refused;
-use super::{BATCHED_TILES, DeviceView, Element, TYPES};
+use super::{BATCHED_TILES, DeviceView, Element, SCATTERED, TYPES};
 use crate::gpu::Gpu;
 use crate::program::Source;
 use crate::tune::{Class, Tables};
@@ -17,6 +17,7 @@ pub(super) static GENERAL: Source = Source {
     name: "gemm",
     parts: &[
         TYPES,
+        SCATTERED,
         include_str!("../../kernels/common/stored.cl"),
         include_str!("../../kernels/matrix_multiply/gemm.cl"),
     ],
@@ -29,7 +30,7 @@ static F32_ASYNC: Source =
     Source { name: "gemm_f32_async", parts: &[TILES, include_str!("../../kernels/matrix_multiply/gemm_f32_async.cl")] };
 static BATCHED: Source = Source {
     name: "gemm_batched",
-    parts: &[TYPES, BATCHED_TILES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")],
+    parts: &[TYPES, SCATTERED, BATCHED_TILES, include_str!("../../kernels/matrix_multiply/gemm_batched.cl")],
 };
 
 /// Work-items of the batched kernel, by rule.

@@ -105,7 +105,7 @@ pub(super) fn stored(half: Half, rounded: bool) -> String {
     format!("-DREAL=float -DCOMPLEX=0 -DOPERAND_16={number} -DRESULT_16={}", if rounded { number } else { 0 })
 }
 
-/// As [`gemm`](super::gemm::gemm) for float matrices, whose elements may be rounded to TF32 (11 significant bits, the range of
+/// As [`gemm`] for float matrices, whose elements may be rounded to TF32 (11 significant bits, the range of
 /// float) before they are multiplied; sums are in float. Returns whether they were: where the device has no such
 /// instructions, and for small matrices, the product is that of `gemm`.
 ///

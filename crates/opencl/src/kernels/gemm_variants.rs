@@ -25,7 +25,7 @@ pub(super) static PROBE: Source =
 /// Largest extent of the matrices that the batched variant takes.
 const SMALL: usize = 32;
 /// Bytes of A, B and C from which on it is worth a program of its own for the shape.
-const BATCH_BYTES: usize = 32 << 20;
+pub(super) const BATCH_BYTES: usize = 32 << 20;
 /// Largest batch of one launch: CUDA's limit.
 pub(super) const MOST_TRIPLES: usize = 65_535;
 /// Largest k of the variants that count its steps ahead in an `int`.

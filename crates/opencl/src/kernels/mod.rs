@@ -8,6 +8,7 @@ pub mod check;
 pub mod copy;
 pub mod gemm;
 pub mod gemm_alphatensor;
+pub mod gemm_at;
 pub(crate) mod gemm_choose;
 mod gemm_complex;
 pub mod gemm_config;
@@ -27,7 +28,9 @@ const GROUP: usize = 256;
 const MOST_GROUPS: [usize; 3] = [1 << 20, 65_535, 65_535];
 
 /// The element types' common part of every program.
-const TYPES: &str = include_str!("../../kernels/common/types.cl");
+pub(crate) const TYPES: &str = include_str!("../../kernels/common/types.cl");
+/// Where the matrices of a batch begin.
+const SCATTERED: &str = include_str!("../../kernels/common/scattered.cl");
 /// Groups of small matrices between global and local memory.
 const BATCHED_TILES: &str = include_str!("../../kernels/matrix_multiply/batched_tiles.cl");
 
@@ -136,10 +139,20 @@ impl<'a, E: Element> DeviceView<'a, E> {
         self.dtype
     }
 
+    /// The block, and in elements the place of the first one and the strides from row to row and column to column.
+    pub(crate) fn place(&self) -> (&'a Block, usize, [isize; 2]) {
+        (self.block, self.offset, [self.row_stride, self.col_stride])
+    }
+
     /// Each matrix transposed: the same memory, the strides exchanged.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
+    }
+
+    /// The diagonals of square matrices, as columns.
+    pub(crate) fn diagonal(self) -> Self {
+        Self { cols: 1, row_stride: self.row_stride + self.col_stride, ..self }
     }
 
     /// The `rows` x `cols` elements from (`row`, `col`) on of each matrix.
@@ -206,7 +219,7 @@ impl<'a, E: Element> DeviceView<'a, E> {
 }
 
 /// `value`, which [`DeviceView::new`] or a constant keeps below 2^31.
-fn int(value: usize) -> Arg<'static> {
+pub(crate) fn int(value: usize) -> Arg<'static> {
     Arg::I32(value as i32)
 }
 
@@ -214,12 +227,12 @@ fn flag(value: bool) -> Arg<'static> {
     Arg::I32(i32::from(value))
 }
 
-fn invalid(text: String) -> Fault {
+pub(crate) fn invalid(text: String) -> Fault {
     Fault::new(FaultKind::Invalid, text)
 }
 
 /// The compiler's options for a type, if the device has it.
-fn options(gpu: &Gpu, dtype: DType) -> Result<&'static str, Fault> {
+pub(crate) fn options(gpu: &Gpu, dtype: DType) -> Result<&'static str, Fault> {
     if dtype.is_double() && !gpu.info().float64 {
         let text = format!("{} has no double precision, which {} needs", gpu.info().name, dtype.name());
         return Err(Fault::new(FaultKind::NoFloat64, text));

@@ -187,6 +187,16 @@ fn bytes_of<S: Scalar>(values: &[S]) -> Vec<u8> {
     values.iter().flat_map(|value| both(value).into_iter().take(parts).flat_map(part).collect::<Vec<u8>>()).collect()
 }
 
+/// The first `count` elements of a block of reals, widened.
+pub(crate) fn numbers<S: Scalar>(gpu: &Gpu, block: &Block, count: usize) -> Vec<f64> {
+    let mut bytes = vec![0; count * size_of::<S>()];
+    gpu.read(block, 0, &mut bytes).unwrap();
+    match size_of::<S>() {
+        4 => bytes.chunks_exact(4).map(|b| f64::from(f32::from_ne_bytes(b.try_into().unwrap()))).collect(),
+        _ => bytes.chunks_exact(8).map(|b| f64::from_ne_bytes(b.try_into().unwrap())).collect(),
+    }
+}
+
 /// The complex conjugate, if asked for.
 pub(crate) fn conj_if(value: Complex64, conjugate: bool) -> Complex64 {
     if conjugate { value.conj() } else { value }

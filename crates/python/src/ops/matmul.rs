@@ -131,7 +131,7 @@ fn with_numpys_report<'py>(
         report.warnings.extend(decision.warning);
         report
     });
-    finish(py, outcome, &[], call.timed, || out.map_or(Ok(product.clone()), |out| store(&product, out)))
+    finish(py, outcome, &[], call.timed, || out.map_or(Ok(product.clone()), |out| store("matmul", &product, out)))
 }
 
 /// The product of 16-bit operands; `vectors` says which of them had one axis only.
@@ -170,7 +170,7 @@ fn run_half<'py>(
         let product = output.into_array();
         let product = if rounded { as_half(&product, half)? } else { product };
         let product = squeezed(product, vectors[0], vectors[1])?;
-        out.map_or(Ok(product.clone()), |out| store(&product, out))
+        out.map_or(Ok(product.clone()), |out| store("matmul", &product, out))
     })
 }
 
@@ -189,7 +189,9 @@ fn run<'py, T: Scalar>(
     let mut shape = batch.clone();
     shape.extend([(a_vector, m), (b_vector, n)].iter().filter(|(dropped, _)| !dropped).map(|(_, extent)| *extent));
     let target = match out {
-        Some(out) if takes_product::<T>(py, out, &shape, a_input, b_input)? => Some(Input::new(out, "matmul", "out")?),
+        Some(out) if takes_product::<T>(py, "matmul", out, &shape, a_input, b_input)? => {
+            Some(Input::new(out, "matmul", "out")?)
+        }
         _ => None,
     };
     let output = match &target {
@@ -220,7 +222,7 @@ fn run<'py, T: Scalar>(
             product
         };
         match out {
-            Some(out) => store(&product, out),
+            Some(out) => store("matmul", &product, out),
             None if shape.is_empty() => product.get_item(()),
             None => Ok(product),
         }
@@ -228,8 +230,9 @@ fn run<'py, T: Scalar>(
 }
 
 /// Whether the product can be written straight into `out`; an error where it does not fit there at all.
-fn takes_product<T: Scalar>(
+pub(super) fn takes_product<T: Scalar>(
     py: Python<'_>,
+    operation: &str,
     out: &Bound<'_, PyAny>,
     shape: &[usize],
     a: &Input<'_>,
@@ -238,13 +241,17 @@ fn takes_product<T: Scalar>(
     static TAKES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let takes = helper(py, &TAKES, "lapack_py._convert", "takes_product")?;
     let shape = pyo3::types::PyTuple::new(py, shape)?;
-    let direct = takes.call1((out, shape, T::DTYPE.name(), a.object(), b.object()))?.extract::<bool>()?;
+    let direct = takes.call1((out, shape, T::DTYPE.name(), a.object(), b.object(), operation))?.extract::<bool>()?;
     Ok(direct && is_readable(out))
 }
 
 /// `product` cast into `out`, by NumPy.
 #[cold]
-fn store<'py>(product: &Bound<'py, PyAny>, out: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn store<'py>(
+    operation: &str,
+    product: &Bound<'py, PyAny>,
+    out: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     static STORE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    helper(product.py(), &STORE, "lapack_py._convert", "store_product")?.call1((product, out))
+    helper(product.py(), &STORE, "lapack_py._convert", "store_product")?.call1((product, out, operation))
 }

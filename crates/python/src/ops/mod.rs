@@ -7,6 +7,7 @@ pub(crate) mod cholesky_update;
 pub(crate) mod det;
 pub(crate) mod eig;
 pub(crate) mod eigh;
+pub(crate) mod gemm_alpha;
 pub(crate) mod inv;
 pub(crate) mod lstsq;
 pub(crate) mod lu;

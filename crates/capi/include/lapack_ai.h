@@ -1,0 +1,68 @@
+/* LAPACK AI for C and Fortran: the general matrix product with a choice of algorithm.
+ *
+ * Link with -llapack_ai, or with liblapack_ai.a and -lpthread -ldl -lm. Matrices are column-major, as in BLAS. All functions may
+ * be called by several threads at once.
+ *
+ * Algorithms have letters, in either case:
+ *   'F'  the fastest         'C'  classical: row times column
+ *   'S'  Strassen, squared   'W'  Winograd, squared   'A'  AlphaTensor, 49 products   'R'  rank 48
+ * Sizes up to 64 are computed by the library's own kernels, larger ones with the DGEMM of the LAPACK in use (see
+ * LAPACK_AI_LIBRARY; where none is found, slower code of the library stands in). The schemes take 4 x 4 matrices of numbers, and
+ * larger ones as 4 x 4 matrices of blocks, up to 4096; rows and columns beyond a multiple of 4 are multiplied by the definition. */
+#ifndef LAPACK_AI_H
+#define LAPACK_AI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* C := alpha op(A) op(B) + beta C, where op(X) is X for the letter 'N', its transpose for 'T' and 'C'; op(A) is m x k, op(B) k x n.
+ *
+ * `accuracy` is the largest error bound allowed (see lapack_ai_gemm_error_bound), 0 for any.
+ * beta = 0 does not read C, alpha = 0 does not read A and B. C must not overlap A or B.
+ *
+ * Returns 0; -i if the i-th argument is illegal; LAPACK_AI_WRONG_SIZE if the algorithm does not take the size;
+ * LAPACK_AI_INACCURATE if its error bound is above `accuracy`. Unless it returns 0, C is as it was. XERBLA is not called. */
+int lapack_ai_dgemm_alpha(char algorithm, char transa, char transb, int64_t m, int64_t n, int64_t k, double alpha,
+                          const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc,
+                          double accuracy);
+int lapack_ai_sgemm_alpha(char algorithm, char transa, char transb, int64_t m, int64_t n, int64_t k, float alpha,
+                          const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc,
+                          double accuracy);
+
+#define LAPACK_AI_WRONG_SIZE 1
+#define LAPACK_AI_INACCURATE 2
+
+/* Largest error of an element of op(A) op(B), in units of (eps / 2) max|A| max|B| and to first order, where eps is DBL_EPSILON
+ * or FLT_EPSILON. NaN if the algorithm does not take the size. */
+double lapack_ai_gemm_error_bound(char algorithm, int64_t m, int64_t n, int64_t k);
+
+/* DGEMM_ALPHA and SGEMM_ALPHA for Fortran: arguments, their order and the numbers of illegal ones are those of DGEMM; errors go
+ * through the program's own XERBLA, else as text to standard error, after which they return. The algorithm is the fastest.
+ *
+ * DGEMM_ALPHAX and SGEMM_ALPHAX have the algorithm's letter before the others, so that illegal ones have a number more; number 1
+ * is the algorithm, if it has no such letter or does not take the size.
+ *
+ * INTEGER is 32 bits wide. Fortran compilers pass the lengths of CHARACTER arguments after all others; these functions do not
+ * read them, so they are not declared here. The names without underscore and with two are the same functions. */
+void dgemm_alpha_(const char *transa, const char *transb, const int32_t *m, const int32_t *n, const int32_t *k,
+                  const double *alpha, const double *a, const int32_t *lda, const double *b, const int32_t *ldb,
+                  const double *beta, double *c, const int32_t *ldc);
+void sgemm_alpha_(const char *transa, const char *transb, const int32_t *m, const int32_t *n, const int32_t *k,
+                  const float *alpha, const float *a, const int32_t *lda, const float *b, const int32_t *ldb,
+                  const float *beta, float *c, const int32_t *ldc);
+void dgemm_alphax_(const char *algorithm, const char *transa, const char *transb, const int32_t *m, const int32_t *n,
+                   const int32_t *k, const double *alpha, const double *a, const int32_t *lda, const double *b,
+                   const int32_t *ldb, const double *beta, double *c, const int32_t *ldc);
+void sgemm_alphax_(const char *algorithm, const char *transa, const char *transb, const int32_t *m, const int32_t *n,
+                   const int32_t *k, const float *alpha, const float *a, const int32_t *lda, const float *b,
+                   const int32_t *ldb, const float *beta, float *c, const int32_t *ldc);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

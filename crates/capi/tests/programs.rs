@@ -1,0 +1,154 @@
+//! Programs in C and Fortran, compiled and linked with the shared library and the static one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The folder of the libraries, which are built first: tests do not depend on them, as they cannot link them.
+fn libraries() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let test = std::env::current_exe().expect("a path");
+        let folder = test.ancestors().nth(2).expect("the folder of the profile").to_path_buf();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME"), "--target-dir"])
+            .arg(folder.parent().expect("a folder"));
+        cargo.args((folder.file_name() == Some("release".as_ref())).then_some("--release"));
+        let built = cargo.output().expect("cargo");
+        assert!(built.status.success(), "{}", text(&built.stderr));
+        folder
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+fn source(name: &str) -> String {
+    format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether a compiler is there; where it is not, one line says so.
+fn has(compiler: &str, package: &str) -> bool {
+    let found = Command::new(compiler).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        assert!(std::env::var_os("LAPACK_AI_NO_SKIPS").is_none(), "no {compiler}, and no test may be skipped");
+        println!("skipped: no {compiler} (Debian: apt install {package})");
+    }
+    found
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The ways to link a program: a name, and the arguments.
+fn forms() -> [(&'static str, Vec<String>); 2] {
+    let folder = libraries();
+    let folder = folder.display();
+    [
+        ("shared", [format!("-L{folder}"), "-llapack_ai".into(), format!("-Wl,-rpath,{folder}")].into()),
+        (
+            "static",
+            [format!("{folder}/liblapack_ai.a")]
+                .into_iter()
+                .chain(["-lpthread", "-ldl", "-lm"].map(String::from))
+                .collect(),
+        ),
+    ]
+}
+
+/// Compiles `source` and runs it.
+fn run(compiler: &str, name: &str, source: &str, flags: &[&str], link: &[String]) -> Output {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let include = format!("-I{}/include", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(compiler);
+    command.args(flags).args([&include, "-o"]).arg(&program).arg(source).args(link).arg("-lm");
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let compiled = command.output().expect("a compiler");
+    assert!(compiled.status.success(), "{name}: {}", text(&compiled.stderr));
+    Command::new(&program).output().expect("a program")
+}
+
+fn is_right(output: &Output, name: &str) {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success() && out == "all products are right\n", "{name}: {}\n{out}{err}", output.status);
+}
+
+const STRICT: [&str; 5] = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+#[test]
+fn a_program_in_c_links_the_shared_library_and_the_static_one() {
+    if !has("cc", "gcc") {
+        return;
+    }
+    for (form, link) in forms() {
+        let name = format!("products_c_{form}");
+        is_right(&run("cc", &name, &source("products.c"), &STRICT, &link), &name);
+    }
+}
+
+#[test]
+fn without_an_xerbla_of_the_program_the_text_of_lapacks_own_is_written_and_the_routine_returns() {
+    if !has("cc", "gcc") {
+        return;
+    }
+    for (form, link) in forms() {
+        let name = format!("without_xerbla_{form}");
+        let flags: Vec<&str> = STRICT.into_iter().chain(["-DWITHOUT_XERBLA"]).collect();
+        let output = run("cc", &name, &source("products.c"), &flags, &link);
+        is_right(&output, &name);
+        let expected = " ** On entry to DGEMM_ALPHA parameter number  8 had an illegal value\n";
+        assert_eq!(text(&output.stderr), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_program_in_fortran_links_the_shared_library_and_the_static_one() {
+    if !has("gfortran", "gfortran") {
+        return;
+    }
+    for (form, link) in forms() {
+        let name = format!("products_fortran_{form}");
+        is_right(&run("gfortran", &name, &source("products.f90"), &["-Wall", "-Werror"], &link), &name);
+    }
+}
+
+#[test]
+fn the_header_is_also_one_for_cpp() {
+    if !has("c++", "g++") {
+        return;
+    }
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.cpp");
+    let call = "#include \"lapack_ai.h\"\nint main() { return lapack_ai_gemm_error_bound('C', 4, 4, 4) != 12; }\n";
+    std::fs::write(&file, call).expect("a file");
+    let [(_, shared), _] = forms();
+    let flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+    let output = run("c++", "header_cpp", file.to_str().expect("a path"), &flags, &shared);
+    assert!(output.status.success(), "{}", output.status);
+}
+
+#[test]
+fn the_header_declares_what_the_library_exports_and_nothing_else() {
+    if !has("nm", "binutils") {
+        return;
+    }
+    let header = include_str!("../include/lapack_ai.h");
+    let mut declared: Vec<String> = header
+        .lines()
+        .filter(|line| line.starts_with("int ") || line.starts_with("double ") || line.starts_with("void "))
+        .map(|line| line.split(['(', ' ']).nth(1).expect("a name").to_string())
+        .collect();
+    // Said in words: the same functions under two more names.
+    let other_spellings: Vec<String> = declared
+        .iter()
+        .filter_map(|name| name.strip_suffix('_'))
+        .flat_map(|stem| [stem.to_string(), format!("{stem}__")])
+        .collect();
+    declared.extend(other_spellings);
+    declared.sort();
+    let library = libraries().join("liblapack_ai.so");
+    let listed = Command::new("nm").args(["-D", "--defined-only"]).arg(library).output().expect("nm");
+    let mut exported: Vec<String> =
+        text(&listed.stdout).lines().filter_map(|line| line.split_whitespace().nth(2).map(String::from)).collect();
+    exported.sort();
+    assert_eq!(declared, exported);
+}

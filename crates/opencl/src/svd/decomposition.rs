@@ -1,0 +1,113 @@
+//! A = U diag(sigma) V^T of a dense real matrix: reduction to bidiagonal form, the SVD of that by divide and conquer, and the
+//! reduction's reflectors applied to its vectors. What LAPACK's xGESDD does, with everything of order n^2 on the device.
+
+use super::bidiagonal::{Bidiagonal, bidiagonalise};
+use super::divide_conquer::{BidiagonalSvd, bidiagonal_svd};
+use super::reflectors::{Side, apply_reflectors};
+use crate::fault::{Fault, FaultKind};
+use crate::gpu::Gpu;
+use crate::kernels::copy::copy;
+use crate::kernels::norm::{Norm, norm};
+use crate::kernels::scale::{axpby, scale};
+use crate::kernels::{DeviceView, invalid};
+use crate::pool::Block;
+use lapack_ai_core::{Complex64, DType};
+
+/// Which vectors are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// None.
+    Neither,
+    /// The first min(m, n) of each.
+    Thin,
+    /// All m and n of them.
+    Full,
+}
+
+/// The decomposition of an m x n matrix, k = min(m, n); of the matrix's type, column-major without gaps.
+#[derive(Debug)]
+pub struct Svd {
+    /// The k singular values, descending.
+    pub sigma: Block,
+    /// U, m x k or m x m.
+    pub u: Option<Block>,
+    /// V (not transposed), n x k or n x n.
+    pub v: Option<Block>,
+}
+
+/// Largest elements that are decomposed as they are: their squares' sums neither overflow nor lose what matters to underflow.
+fn safe(dtype: DType) -> std::ops::Range<f64> {
+    if dtype.is_double() { 1e-100..1e100 } else { 1e-12..1e12 }
+}
+
+/// The singular value decomposition of the real m x n matrix `a`, of any strides; it is not changed. Waits.
+///
+/// Errors are those of LAPACK's xGESDD: |A - U diag(sigma) V^T| is at most a small multiple of max(m, n) eps |A|, and so is the
+/// error of every singular value and the distance of U and V from orthogonal ones. The same matrix gives the same bits on the same
+/// device. Beside the result the memory of A and of four k x k matrices is needed, k = min(m, n).
+///
+/// # Errors
+/// `NotFinite` if `a` has NaN or Inf; `Invalid` for a complex type, a batch other than 1, or more than 8192 rows (columns
+/// of a wide matrix); else as [`super::bidiagonal_svd`].
+pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault> {
+    let ([batch, rows, cols], dtype) = (a.shape(), a.dtype());
+    if batch != 1 || dtype.is_complex() {
+        return Err(invalid(format!("the SVD of {batch} matrices of {}", dtype.name())));
+    }
+    if rows < cols {
+        let Svd { sigma, u, v } = svd(gpu, a.transposed(), vectors)?;
+        return Ok(Svd { sigma, u: v, v: u });
+    }
+    let (m, n) = (rows, cols);
+    let memory = |count: usize| gpu.alloc((count * dtype.size()).max(1));
+    let work = memory(m * n)?;
+    let work_view = DeviceView::col_major(&work, dtype, [1, m, n])?;
+    let largest = if n == 0 { 0.0 } else { norm(gpu, Norm::Max, a)?[0] };
+    if !largest.is_finite() {
+        return Err(Fault::new(FaultKind::NotFinite, "the matrix has a NaN or an Inf"));
+    }
+    // Powers of two round nothing; two of them, since one alone may be beyond the type's range.
+    let powers = match largest == 0.0 || safe(dtype).contains(&largest) {
+        true => None,
+        false => {
+            let exponent = largest.log2().floor();
+            let half = (exponent / 2.0).floor();
+            Some([half, exponent - half].map(f64::exp2))
+        }
+    };
+    match powers {
+        None => copy(gpu, a, false, work_view)?,
+        Some([first, second]) => {
+            scale(gpu, Complex64::new(1.0 / first, 0.0), a, work_view)?;
+            scale(gpu, Complex64::new(1.0 / second, 0.0), work_view, work_view)?;
+        }
+    }
+
+    let Bidiagonal { d, e, tauq, taup } = bidiagonalise(gpu, work_view)?;
+    let BidiagonalSvd { sigma, u, v } = bidiagonal_svd(gpu, &d, &e, n, dtype, vectors != Vectors::Neither)?;
+    for power in powers.into_iter().flatten() {
+        let view = DeviceView::col_major(&sigma, dtype, [1, n, 1])?;
+        scale(gpu, Complex64::new(power, 0.0), view, view)?;
+    }
+    let (Some(small), Some(v)) = (u, v) else { return Ok(Svd { sigma, u: None, v: None }) };
+    let columns = if vectors == Vectors::Full { m } else { n };
+    let u = memory(m * columns)?;
+    let u_view = DeviceView::col_major(&u, dtype, [1, m, columns])?;
+    axpby(gpu, Complex64::ZERO, u_view, Complex64::ZERO, u_view)?;
+    copy(gpu, DeviceView::col_major(&small, dtype, [1, n, n])?, false, u_view.window(0, 0, n, n)?)?;
+    drop(small);
+    if columns > n {
+        // The identity below: what Q makes of it completes the orthonormal columns.
+        let one = memory(1)?;
+        gpu.write(&one, 0, &ones(dtype))?;
+        let diagonal = u_view.window(n, n, columns - n, columns - n)?.diagonal();
+        copy(gpu, DeviceView::new(&one, dtype, 0, [1, columns - n, 1], [0, 0, 0])?, false, diagonal)?;
+    }
+    apply_reflectors(gpu, Side::Left, work_view, &tauq, u_view)?;
+    apply_reflectors(gpu, Side::Right, work_view, &taup, DeviceView::col_major(&v, dtype, [1, n, n])?)?;
+    Ok(Svd { sigma, u: Some(u), v: Some(v) })
+}
+
+fn ones(dtype: DType) -> Vec<u8> {
+    if dtype.is_double() { 1.0_f64.to_ne_bytes().to_vec() } else { 1.0_f32.to_ne_bytes().to_vec() }
+}
