@@ -1,10 +1,11 @@
 """Times small matrix products in float64 beside BLAS libraries and LIBXSMM, for each instruction set of this machine.
 
-Usage: python bench/gemm_small.py [--peer NAME=LIBRARY,SYMBOL[,VARIABLE=VALUE]] [--xsmm LIBRARY] [--rounds R] [--core N] [--out FILE]
+Usage: python bench/gemm_small.py [--peer NAME=LIBRARY,SYMBOL[,VARIABLE=VALUE]] [--xsmm LIBRARY] [--rounds R]
+       [--core N] [--out FILE]
 
-Runs the example `small_bench` of the crate lapack-ai-bilinear, which calls everything as a Fortran program would, on one thread
-and one core; contenders take turns, and figures are medians over the rounds. The first run lets the library choose its
-instructions, the others force them. Results go to bench/results/cpu/gemm-small.json.
+Runs the example `small_bench` of the crate lapack-ai-bilinear, which calls everything as a Fortran program would, on
+one thread and one core; contenders take turns, and figures are medians over the rounds. The first run lets the library
+choose its instructions, the others force them. Results go to bench/results/cpu/gemm-small.json.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def main() -> None:
     chosen = rows(arguments, options.core)
     forced = [rows([*arguments, "--isa", isa], options.core) for isa in ("avx2", "portable")]
     note = (
-        "float64, alpha = 1, beta = 0, nothing transposed, one core; ns of one call through DGEMM's interface, or of one 4 x 4 product "
-        "of a batch; medians of rounds in which all take turns; the instruction set is that of this library's kernels, and was "
-        "chosen by it in the first rows"
+        "float64, alpha = 1, beta = 0, nothing transposed, one core; ns of one call through DGEMM's interface, or of "
+        "one 4 x 4 product of a batch; medians of rounds in which all take turns; the instruction set is that of this "
+        "library's kernels, and was chosen by it in the first rows"
     )
     machine = {"processor": processor(), "cores": os.cpu_count(), "date": date.today().isoformat()}
     found = {"note": note, "machine": machine, "rows": [row for part in [chosen, *forced] for row in part]}
