@@ -6,7 +6,7 @@
  * Algorithms have letters, in either case:
  *   'F'  the fastest         'C'  classical: row times column
  *   'S'  Strassen, squared   'W'  Winograd, squared   'A'  AlphaTensor, 49 products   'R'  rank 48
- * Sizes up to 64 are computed by the library's own kernels, larger ones with the DGEMM of the LAPACK in use (see
+ * Small sizes are computed by the library's own kernels, larger ones with the DGEMM of the LAPACK in use (see
  * LAPACK_AI_LIBRARY; where none is found, slower code of the library stands in). The schemes take 4 x 4 matrices of numbers, and
  * larger ones as 4 x 4 matrices of blocks, up to 4096; rows and columns beyond a multiple of 4 are multiplied by the definition. */
 #ifndef LAPACK_AI_H

@@ -2,7 +2,7 @@
 //!
 //! | way | sizes | what |
 //! |---|---|---|
-//! | `Kernel` | up to 64 | this library's code, for any algorithm |
+//! | `Kernel` | small ones: [`is_small`] | this library's code, for any algorithm |
 //! | `Library` | others | the BLAS, for the ordinary product |
 //! | `Scheme` | others, up to [`MOST_BY_SCHEME`] | a scheme asked for by name, with the BLAS for the products of blocks |
 //!
@@ -323,7 +323,7 @@ mod tests {
     use lapack_ai_bilinear::catalogue;
 
     #[test]
-    fn the_fastest_is_the_ordinary_product_by_own_kernels_up_to_64_and_above_by_the_blas() {
+    fn the_fastest_is_the_ordinary_product_small_ones_by_own_kernels_and_others_by_the_blas() {
         let chosen = |m, n, k| choose(None, None, m, n, k).map(|choice| (choice.algorithm, choice.way, choice.bound));
         assert_eq!(chosen(4, 4, 4), Ok((Algorithm::Classical, Way::Kernel, 12.0)));
         assert_eq!(chosen(64, 1, 5), Ok((Algorithm::Classical, Way::Kernel, 25.0)));
