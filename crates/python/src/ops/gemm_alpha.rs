@@ -30,7 +30,7 @@ const OPERATION: &str = "dgemm_alpha";
 /// algorithm : {'auto', 'classical', 'strassen', 'winograd', 'alphatensor', 'rank48'}, optional
 ///     'auto' is the fastest. The schemes take 4 x 4 matrices of numbers, and larger ones, up to 4096, as those of blocks.
 /// accuracy : float, optional
-///     Largest error bound allowed, in units of eps / 2 times the largest elements of |a| and |b|. 'auto' keeps to it; an
+///     Largest error bound allowed, in units of eps / 2 times the largest moduli in a and b. 'auto' keeps to it; an
 ///     algorithm given by name that does not is an error.
 /// out : ndarray, optional
 ///     Where the result goes; it is written straight there if it is in C order, of the result's type, and shares no memory
