@@ -1,45 +1,12 @@
 //! Programs that call BLAS and LAPACK by their names: linked with the drop-in, and unchanged, with it loaded before their own.
 
+#[path = "../../capi/tests/common/mod.rs"]
+mod common;
+
+use common::{has, libraries, source, text};
 use lapack_ai_host::Routine;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
-
-/// The folder of the libraries, which are built first: tests do not depend on them, as they cannot link them.
-fn libraries() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let test = std::env::current_exe().expect("a path");
-        let folder = test.ancestors().nth(2).expect("the folder of the profile").to_path_buf();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME"), "--target-dir"])
-            .arg(folder.parent().expect("a folder"));
-        cargo.args((folder.file_name() == Some("release".as_ref())).then_some("--release"));
-        let built = cargo.output().expect("cargo");
-        assert!(built.status.success(), "{}", text(&built.stderr));
-        folder
-    };
-    BUILT.get_or_init(build).clone()
-}
-
-fn source(name: &str) -> String {
-    format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Whether there is a C compiler; where there is not, one line says so.
-fn has_compiler() -> bool {
-    let found = Command::new("cc").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        assert!(std::env::var_os("LAPACK_AI_NO_SKIPS").is_none(), "no cc, and no test may be skipped");
-        println!("skipped: no cc (Debian: apt install gcc)");
-    }
-    found
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 fn built(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
@@ -78,7 +45,7 @@ const OWN_KERNELS: &str = "by LAPACK AI's kernels";
 
 #[test]
 fn products_under_the_names_of_the_blas_pass_the_rules_of_its_level_3_tests() {
-    if !has_compiler() {
+    if !has("cc", "gcc") {
         return;
     }
     for form in ["shared", "static"] {
@@ -94,7 +61,7 @@ fn products_under_the_names_of_the_blas_pass_the_rules_of_its_level_3_tests() {
 
 #[test]
 fn lapacks_drivers_keep_queries_pivots_and_info() {
-    if !has_compiler() {
+    if !has("cc", "gcc") {
         return;
     }
     for form in ["shared", "static"] {
@@ -126,7 +93,7 @@ fn program_with_its_own_lapack() -> (PathBuf, PathBuf) {
 
 #[test]
 fn an_unchanged_programs_products_are_taken_over_and_its_librarys_inner_ones_left_to_it() {
-    if !has_compiler() {
+    if !has("cc", "gcc") {
         return;
     }
     let (program, library) = program_with_its_own_lapack();
@@ -148,7 +115,7 @@ fn an_unchanged_programs_products_are_taken_over_and_its_librarys_inner_ones_lef
 
 #[test]
 fn the_report_is_only_written_if_asked_for_and_says_so_if_nothing_was_called() {
-    if !has_compiler() {
+    if !has("cc", "gcc") {
         return;
     }
     let preload = libraries().join("liblapack_ai_dropin.so");

@@ -464,7 +464,7 @@ impl Shared {
                 return Err(Fault::new(FaultKind::TimedOut, text));
             }
             // Kernels and transfers of a few milliseconds are waited for by asking, with the core offered to others in
-            // between: where the system's clock ticks at 250 Hz the shortest sleep takes 4 ms.
+            // between: a sleep ends late, and a transfer has many such commands.
             if waited < ASKING {
                 // Less often as time goes by: whoever asks holds the driver, which others need for their commands.
                 for _ in 0..if waited < SHORT { 4 } else { 400 } {

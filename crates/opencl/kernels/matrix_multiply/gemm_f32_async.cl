@@ -79,25 +79,11 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_f32_async(
     // What is fetched runs ahead of what is computed by STAGES steps, into the next tile.
     int ahead = get_group_id(0), depth, rows, cols;
     __global const float *a_at, *b_at;
-#define ENTER_TILE \
-    { \
-        Tile at = tile_at(ahead, m, n); \
-        a_at = a + (a_off + at.triple * a_bs + at.i0 * (A_K ? a_ld : 1)); \
-        b_at = b + (b_off + at.triple * b_bs + at.j0 * (B_K ? b_ld : 1)); \
-        rows = at.rows, cols = at.cols, depth = k; \
-    }
-    // Behind the last tile nothing exists: zeros are filled in, and never used.
 #define FETCH(slot) \
     fetch_tile(base + (slot) * 4, a_at, a_ld, A_K, BM, A_BYTES, rows, depth, lid); \
     fetch_tile(base + ((slot) + A_TILE) * 4, b_at, b_ld, B_K, BN, B_BYTES, cols, depth, lid); \
     asm volatile("cp.async.commit_group;"); \
-    a_at += a_step, b_at += b_step, depth -= BK; \
-    if (WALK && depth <= 0 && ahead < tiles) { \
-        ahead = NEXT_TILE(ahead); \
-        if (ahead < tiles) { \
-            ENTER_TILE \
-        } \
-    }
+    ADVANCE
     ENTER_TILE
 #pragma unroll
     for (int s = 0; s < STAGES; s++) {

@@ -27,3 +27,22 @@ static inline Tile tile_at(int number, int m, int n) {
 }
 
 static inline uint local_address(__local const void *at) { return (uint)(ulong)at; }
+
+// What is fetched runs ahead of what is computed, into the next tile. The kernels have the same names for it: operands `a_at`, `b_at`
+// of tile `ahead`, its `rows` and `cols`, and `depth` terms left.
+#define ENTER_TILE \
+    { \
+        Tile at = tile_at(ahead, m, n); \
+        a_at = a + (a_off + at.triple * a_bs + at.i0 * (A_K ? a_ld : 1)); \
+        b_at = b + (b_off + at.triple * b_bs + at.j0 * (B_K ? b_ld : 1)); \
+        rows = at.rows, cols = at.cols, depth = k; \
+    }
+// Behind the last tile nothing exists: zeros are filled in, and never used.
+#define ADVANCE \
+    a_at += a_step, b_at += b_step, depth -= BK; \
+    if (WALK && depth <= 0 && ahead < tiles) { \
+        ahead = NEXT_TILE(ahead); \
+        if (ahead < tiles) { \
+            ENTER_TILE \
+        } \
+    }

@@ -3,15 +3,12 @@
 
 use super::gemm_choose::{self, Call, GENERAL, Place, note, small};
 use super::gemm_complex;
-use super::gemm_config::{Problem, SMALL_LOCAL};
+use super::gemm_config::{Problem, SMALL, SMALL_LOCAL};
 use super::gemm_variants::{Product, built, launch};
 use super::{DeviceView, Element, Factor, flag, grid, int, invalid, options, same_kind, writable};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use lapack_ai_core::Complex64;
-
-/// Largest extent that `gemm_small` takes.
-const SMALL: usize = 32;
 
 /// `C = alpha op(A) op(B) + beta C`: `a` is (batch, m, k), `b` (batch, k, n), `c` (batch, m, n) and overlaps neither.
 /// Transposes are given as views, conjugations as flags; a batch of 1 of `a` or `b` is repeated.

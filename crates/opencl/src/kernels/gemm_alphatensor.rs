@@ -110,18 +110,16 @@ fn packed(gpu: &Gpu, view: &DeviceView<'_>) -> Result<Option<Block>, Fault> {
     if Place::of(view).is_some() {
         return Ok(None);
     }
-    let batch = if view.batch_stride == 0 { 1 } else { view.batch };
-    let block = gpu.alloc(batch * 16 * view.dtype.size())?;
-    let target = DeviceView::row_major(&block, view.dtype, [batch, 4, 4])?;
-    copy(gpu, DeviceView { batch, ..*view }, false, target)?;
+    let source = view.once();
+    let block = gpu.alloc(source.batch * 16 * view.dtype.size())?;
+    copy(gpu, source, false, DeviceView::row_major(&block, view.dtype, source.shape())?)?;
     Ok(Some(block))
 }
 
 /// The view of the copy, if there is one.
 fn replaced<'a>(view: DeviceView<'a>, copy: Option<&'a Block>) -> Result<DeviceView<'a>, Fault> {
     let Some(block) = copy else { return Ok(view) };
-    let batch = if view.batch_stride == 0 { 1 } else { view.batch };
-    DeviceView::row_major(block, view.dtype, [batch, 4, 4])?.repeated(view.batch)
+    DeviceView::row_major(block, view.dtype, view.once().shape())?.repeated(view.batch)
 }
 
 /// Memory for a result in which no direction is contiguous, with its elements if they are read.

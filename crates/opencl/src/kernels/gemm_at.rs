@@ -3,17 +3,13 @@
 
 use super::gemm::gemm;
 use super::gemm_choose::{self, Call, GENERAL, Place};
-use super::gemm_config::{Problem, SMALL_LOCAL};
+use super::gemm_config::{Problem, SMALL, SMALL_LOCAL};
 use super::gemm_variants::{BATCH_BYTES, built};
 use super::{DeviceView, Factor, flag, grid, int, invalid, options, same_kind};
 use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use crate::pool::Block;
 use lapack_ai_core::{Complex64, DType};
-
-/// Largest extent of matrices that are read where they lie; larger ones are copied side by side, which costs little beside their
-/// products.
-const SMALL: usize = 32;
 
 /// Matrices of one shape and with the same strides in one block, each with a beginning of its own.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +87,7 @@ pub fn gemm_at(
         true => ((a, conj_a), (b, conj_b), c),
         false => ((b.transposed(), conj_b), (a.transposed(), conj_a), c.transposed()),
     };
+    // Larger matrices are copied side by side, which costs little beside their products.
     if m.max(n).max(k) <= SMALL && k > 0 && where_they_lie(gpu, alpha, [(a, conj_a), (b, conj_b)], beta, c)? {
         return Ok(());
     }
@@ -130,7 +127,8 @@ fn where_they_lie(
     let (dtype, batch) = (c.view.dtype, c.beginnings.len());
     let ([_, m, n], k, size) = (c.view.shape(), a.view.cols, dtype.size());
     let (alpha, beta) = (Factor::new(alpha, dtype), Factor::new(beta, dtype));
-    if alpha.is_zero() {
+    let (a_bytes, b_bytes) = (m * (k | 1) * size, k * n * size);
+    if alpha.is_zero() || a_bytes + b_bytes > SMALL_LOCAL {
         return Ok(false);
     }
     let kind = options(gpu, dtype)?;
@@ -155,10 +153,6 @@ fn where_they_lie(
                 return Ok(true);
             }
         }
-    }
-    let (a_bytes, b_bytes) = (m * (k | 1) * size, k * n * size);
-    if a_bytes + b_bytes > SMALL_LOCAL {
-        return Ok(false);
     }
     let place = Place { along_k: false, ld: 0, wide: false };
     let problem = Problem { dtype, shape: [batch, m, n, k], a: place, b: place };

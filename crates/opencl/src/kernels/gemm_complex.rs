@@ -4,8 +4,8 @@
 use super::copy::copy;
 use super::gemm::gemm;
 use super::gemm_choose::is_general_wanted;
-use super::{DeviceView, Factor, TYPES, flag, grid, int, options, real};
-use crate::fault::{Fault, FaultKind};
+use super::{DeviceView, Factor, TYPES, flag, grid, int, options, real, spare};
+use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use crate::pool::Block;
 use crate::program::Source;
@@ -39,18 +39,14 @@ pub(super) fn launch(
     if is_general_wanted() || !pays || c.row_stride != 1 || beta.im != 0.0 || m.max(k) > i32::MAX as usize / 2 {
         return Ok(false);
     }
-    let memory = |count: usize| match gpu.alloc(count * c.dtype.size()) {
-        Ok(block) => Ok(Some(block)),
-        Err(fault) if fault.kind == FaultKind::OutOfMemory => Ok(None),
-        Err(fault) => Err(fault),
-    };
+    let memory = |count: usize| spare(gpu, count * c.dtype.size());
     // An even stride keeps the columns on 16 bytes in single precision too.
     let ld = m.next_multiple_of(2);
-    let triples = if a.batch_stride == 0 { 1 } else { batch };
+    let triples = a.distinct();
     let Some(expanded) = memory(triples * 2 * k * ld)? else { return Ok(false) };
     let packed: Option<Block> = match b.row_stride {
         1 => None,
-        _ => match memory(if b.batch_stride == 0 { 1 } else { batch } * k * n)? {
+        _ => match memory(b.distinct() * k * n)? {
             None => return Ok(false),
             block => block,
         },
@@ -69,8 +65,7 @@ pub(super) fn launch(
         Some(block) => {
             let strides = [between(b.batch_stride, k * n), 1, k as isize];
             let target = DeviceView::new(block, b.dtype, 0, b.shape(), strides)?;
-            let once = |view: DeviceView<'_>| if view.batch_stride == 0 { 1 } else { view.batch };
-            copy(gpu, DeviceView { batch: once(b), ..b }, false, DeviceView { batch: once(b), ..target })?;
+            copy(gpu, b.once(), false, target.once())?;
             target
         }
     };

@@ -154,6 +154,8 @@ pub enum Config {
     Batched(Batched),
 }
 
+/// Largest extent of the matrices that the kernels for small ones take.
+pub(crate) const SMALL: usize = 32;
 /// Local memory that `gemm_small` may use, in bytes: what every device has.
 pub(crate) const SMALL_LOCAL: usize = 32 << 10;
 /// Most triples of a group of the batched kernel, and most work-items: none is faster beyond, and sums of the extents stay

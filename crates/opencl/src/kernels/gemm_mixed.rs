@@ -7,9 +7,10 @@
 use super::copy::{copy, copy_16};
 use super::gemm::{gemm, general};
 use super::gemm_choose::{Call, Place};
+use super::gemm_config::SMALL;
 use super::gemm_variants::{MOST_TERMS, MOST_TRIPLES, PROBE, built};
-use super::{DeviceView, Element, Factor, int, invalid, same_kind, writable};
-use crate::fault::{Fault, FaultKind};
+use super::{DeviceView, Element, Factor, int, invalid, same_kind, spare, writable};
+use crate::fault::Fault;
 use crate::gpu::{Arg, Gpu};
 use crate::pool::Block;
 use crate::program::Source;
@@ -18,8 +19,6 @@ use lapack_ai_core::{Complex64, DType, Half};
 static MMA: Source =
     Source { name: "gemm_mixed_mma", parts: &[include_str!("../../kernels/matrix_multiply/gemm_mixed_mma.cl")] };
 
-/// Largest extent that is left to the general kernel, which has one for batches of small matrices.
-const SMALL: usize = 32;
 /// Uses of an element from which on an operand that does not lie as the instructions want it is copied.
 const PACK: usize = 32;
 /// Bytes of an access; offsets, leading dimensions and batch strides must be multiples.
@@ -249,14 +248,9 @@ fn packed<E: Packed>(gpu: &Gpu, view: &DeviceView<'_, E>, uses: usize) -> Result
     if uses < PACK {
         return Ok(None);
     }
-    let batch = if view.batch_stride == 0 { 1 } else { view.batch };
     let [lines_of, line] = extents(view);
-    let block = match gpu.alloc(batch * lines_of * line * view.dtype.size()) {
-        Ok(block) => block,
-        Err(fault) if fault.kind == FaultKind::OutOfMemory => return Ok(None),
-        Err(fault) => return Err(fault),
-    };
-    E::packed(gpu, DeviceView { batch, ..*view }, DeviceView { batch, ..lines(view, &block)? })?;
+    let Some(block) = spare(gpu, view.distinct() * lines_of * line * view.dtype.size())? else { return Ok(None) };
+    E::packed(gpu, view.once(), lines(view, &block)?.once())?;
     Ok(Some(Some(block)))
 }
 

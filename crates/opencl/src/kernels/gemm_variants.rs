@@ -6,8 +6,8 @@
 
 use super::copy::copy;
 use super::gemm_choose::{self, Call, Choices, Choose, Place, f32_async, f64_mma, note};
-use super::gemm_config::Problem;
-use super::{DeviceView, Factor, GROUP, TYPES, grid, int, options};
+use super::gemm_config::{Problem, SMALL};
+use super::{DeviceView, Factor, GROUP, TYPES, grid, int, options, spare};
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::{Arg, Gpu};
 use crate::pool::{Block, lock};
@@ -22,8 +22,6 @@ static SUM: Source =
 pub(super) static PROBE: Source =
     Source { name: "gemm_probe", parts: &[include_str!("../../kernels/matrix_multiply/probe.cl")] };
 
-/// Largest extent of the matrices that the batched variant takes.
-const SMALL: usize = 32;
 /// Bytes of A, B and C from which on it is worth a program of its own for the shape.
 pub(super) const BATCH_BYTES: usize = 32 << 20;
 /// Largest batch of one launch: CUDA's limit.
@@ -131,11 +129,7 @@ fn in_parts(gpu: &Gpu, product: &Product<'_>, part: usize, choose: Choose) -> Re
     let Product { alpha, a, b, beta, c } = *product;
     let ([_, m, n], k) = (c.shape(), a.cols);
     let parts = k.div_ceil(part);
-    let block = match gpu.alloc(parts * m * n * c.dtype.size()) {
-        Ok(block) => block,
-        Err(fault) if fault.kind == FaultKind::OutOfMemory => return Ok(false),
-        Err(fault) => return Err(fault),
-    };
+    let Some(block) = spare(gpu, parts * m * n * c.dtype.size())? else { return Ok(false) };
     let (one, zero) = (Factor::new(Complex64::new(1.0, 0.0), c.dtype), Factor::new(Complex64::ZERO, c.dtype));
     // The last part may be shorter.
     for (first, count, terms) in [(0, k / part, part), (k / part, 1, k % part)] {
@@ -271,13 +265,10 @@ fn packed(gpu: &Gpu, view: &DeviceView<'_>, uses: usize, elements: usize) -> Res
     if !pays {
         return Ok(None);
     }
-    let batch = if view.batch_stride == 0 { 1 } else { view.batch };
-    let block = match gpu.alloc(batch * line_of(view) * view.cols * view.dtype.size()) {
-        Ok(block) => block,
-        Err(fault) if fault.kind == FaultKind::OutOfMemory => return Ok(None),
-        Err(fault) => return Err(fault),
+    let Some(block) = spare(gpu, view.distinct() * line_of(view) * view.cols * view.dtype.size())? else {
+        return Ok(None);
     };
-    copy(gpu, DeviceView { batch, ..*view }, false, DeviceView { batch, ..lines(view, &block)? })?;
+    copy(gpu, view.once(), false, lines(view, &block)?.once())?;
     Ok(Some(block))
 }
 

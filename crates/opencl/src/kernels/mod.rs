@@ -197,6 +197,16 @@ impl<'a, E: Element> DeviceView<'a, E> {
         }
     }
 
+    /// Matrices that differ: one that is repeated counts once.
+    fn distinct(&self) -> usize {
+        if self.batch_stride == 0 { 1 } else { self.batch }
+    }
+
+    /// The matrices that differ.
+    fn once(self) -> Self {
+        Self { batch: self.distinct(), ..self }
+    }
+
     fn is_empty(&self) -> bool {
         self.shape().contains(&0)
     }
@@ -253,6 +263,15 @@ fn real(dtype: DType) -> DType {
     }
 }
 
+/// Memory that something is faster with; `None` if there is none for it.
+fn spare(gpu: &Gpu, bytes: usize) -> Result<Option<Block>, Fault> {
+    match gpu.alloc(bytes) {
+        Ok(block) => Ok(Some(block)),
+        Err(fault) if fault.kind == FaultKind::OutOfMemory => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Whether all views are of one type and lie on this device.
 fn same_kind<E: Element>(gpu: &Gpu, views: &[&DeviceView<'_, E>]) -> Result<(), Fault> {
     for view in views {
@@ -276,7 +295,7 @@ fn writable<E: Element>(view: &DeviceView<'_, E>) -> Result<(), Fault> {
 }
 
 /// A scalar in the memory format of a type.
-struct Factor {
+pub(crate) struct Factor {
     value: Complex64,
     bytes: [u8; 16],
     len: usize,
@@ -284,7 +303,7 @@ struct Factor {
 }
 
 impl Factor {
-    fn new(value: Complex64, dtype: DType) -> Self {
+    pub(crate) fn new(value: Complex64, dtype: DType) -> Self {
         let mut bytes = [0; 16];
         let value = if dtype.is_complex() { value } else { Complex64::new(value.re, 0.0) };
         let parts = [value.re, value.im];
@@ -313,8 +332,13 @@ impl Factor {
         self.value == Complex64::new(0.0, 0.0)
     }
 
+    /// As it lies in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
     fn arg(&self) -> Arg<'_> {
-        Arg::Bytes(&self.bytes[..self.len])
+        Arg::Bytes(self.bytes())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::gpu::Gpu;
 use crate::kernels::copy::copy;
 use crate::kernels::norm::{Norm, norm};
 use crate::kernels::scale::{axpby, scale};
-use crate::kernels::{DeviceView, invalid};
+use crate::kernels::{DeviceView, Factor, invalid};
 use crate::pool::Block;
 use lapack_ai_core::{Complex64, DType};
 
@@ -99,15 +99,11 @@ pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault>
     if columns > n {
         // The identity below: what Q makes of it completes the orthonormal columns.
         let one = memory(1)?;
-        gpu.write(&one, 0, &ones(dtype))?;
+        gpu.write(&one, 0, Factor::new(Complex64::new(1.0, 0.0), dtype).bytes())?;
         let diagonal = u_view.window(n, n, columns - n, columns - n)?.diagonal();
         copy(gpu, DeviceView::new(&one, dtype, 0, [1, columns - n, 1], [0, 0, 0])?, false, diagonal)?;
     }
     apply_reflectors(gpu, Side::Left, work_view, &tauq, u_view)?;
     apply_reflectors(gpu, Side::Right, work_view, &taup, DeviceView::col_major(&v, dtype, [1, n, n])?)?;
     Ok(Svd { sigma, u: Some(u), v: Some(v) })
-}
-
-fn ones(dtype: DType) -> Vec<u8> {
-    if dtype.is_double() { 1.0_f64.to_ne_bytes().to_vec() } else { 1.0_f32.to_ne_bytes().to_vec() }
 }
