@@ -12,7 +12,7 @@ use lapack_ai_core::{Complex64, DType, Half};
 use lapack_ai_opencl::kernels::gemm_mixed::{HalfProduct, gemm_half, gemm_tf32};
 use lapack_ai_opencl::kernels::{DeviceView, Element, gemm::gemm, gemm_alphatensor::gemm_alphatensor, scale::scale};
 use lapack_ai_opencl::tune::by_rule;
-use lapack_ai_opencl::{Block, Candidate, Gpu, Settings, Span, Trace, candidates};
+use lapack_ai_opencl::{Block, Candidate, Gpu, Settings, Span, Trace, candidates, never};
 
 /// What is multiplied; a product has its operands' type.
 #[derive(Clone, Copy)]
@@ -60,11 +60,12 @@ impl Kind {
         }
     }
 
-    fn bytes(self, x: f64) -> Vec<u8> {
+    /// Writes the nearest number of the type to `to`.
+    fn store(self, x: f64, to: &mut [u8]) {
         match self {
-            Kind::Half(half) => half.round(x as f32).to_ne_bytes().to_vec(),
-            _ if self.is_double() => x.to_ne_bytes().to_vec(),
-            _ => (x as f32).to_ne_bytes().to_vec(),
+            Kind::Half(half) => to.copy_from_slice(&half.round(x as f32).to_ne_bytes()),
+            _ if self.is_double() => to.copy_from_slice(&x.to_ne_bytes()),
+            _ => to.copy_from_slice(&(x as f32).to_ne_bytes()),
         }
     }
 
@@ -101,13 +102,13 @@ fn filled(gpu: &Gpu, kind: Kind, seed: u64, count: usize) -> Block {
         let real = if kind.is_double() { DType::Float64 } else { DType::Float32 };
         return filled(gpu, Kind::Lapack(real), seed, 2 * count);
     }
-    let block = gpu.alloc(count * kind.size()).expect("memory for a matrix");
-    const PART: usize = 1 << 24;
-    for first in (0..count).step_by(PART) {
-        let range = first..count.min(first + PART);
-        let bytes: Vec<u8> = range.flat_map(|i| kind.bytes(element(seed, i))).collect();
-        gpu.write(&block, first * kind.size(), &bytes).expect("an upload");
-    }
+    let (size, block) = (kind.size(), gpu.alloc(count * kind.size()).expect("memory for a matrix"));
+    let fill = |start: usize, bytes: &mut [u8]| {
+        for (at, to) in bytes.chunks_exact_mut(size).enumerate() {
+            kind.store(element(seed, start / size + at), to);
+        }
+    };
+    gpu.upload(&block, 0, count * size, &fill, &never).expect("an upload");
     block
 }
 

@@ -3,6 +3,7 @@
 //! The OpenCL loader is opened at run time; without one the library works and says what is missing. This crate knows
 //! devices and matrices on them; it does not know LAPACK, the operations, or when a GPU is worth its transfers.
 
+mod copiers;
 mod discovery;
 mod fault;
 mod gpu;

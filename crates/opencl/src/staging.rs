@@ -5,16 +5,16 @@
 //! others are being filled (or drained). The caller says how bytes are packed, so a strided matrix is packed by the same
 //! sweep that a contiguous one is copied by.
 
+use crate::copiers::{Copiers, pause};
 use crate::fault::{Fault, FaultKind, check};
 use crate::gpu::{Event, Gpu, Shared};
 use crate::handle::{Handle, RawBuffer};
 use crate::pool::{Block, lock};
 use crate::streaming::copy_streaming;
 use crate::trace;
-use crossbeam_channel::{Receiver, TryRecvError, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 use opencl3::command_queue::{enqueue_map_buffer, enqueue_read_buffer, enqueue_write_buffer, flush};
 use opencl3::memory::{CL_MAP_READ, CL_MAP_WRITE, CL_MEM_ALLOC_HOST_PTR, CL_MEM_READ_WRITE, create_buffer};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{null, null_mut};
@@ -31,8 +31,6 @@ const SHARE: usize = CHUNKS / 2;
 const CHUNK: usize = 2 << 20;
 /// Bytes for which it pays to wake another thread.
 const WORTH_A_THREAD: usize = 1 << 20;
-/// Looks that a thread takes for something to copy before it sleeps.
-const AWAKE: usize = 30;
 /// Chunks of a transfer that one thread makes: one on the bus, one at the host.
 const DEPTH: usize = 2;
 
@@ -55,9 +53,9 @@ pub(crate) struct Staging {
     chunks: Mutex<Chunks>,
     returned: Condvar,
     chunk: usize,
-    count: usize,
+    threads: usize,
     /// None if the system gave none; kept, because starting a thread takes as long as the bus takes for a piece.
-    threads: OnceLock<Option<ThreadPool>>,
+    copiers: OnceLock<Option<Copiers>>,
 }
 
 impl Staging {
@@ -66,27 +64,15 @@ impl Staging {
         // Whole pages, at least one.
         let chunk = (bytes / CHUNKS).clamp(4096, CHUNK) & !4095;
         let chunks = Mutex::new(Chunks { idle: Vec::new(), made: 0 });
-        Self { chunks, returned: Condvar::new(), chunk, count: threads.max(1), threads: OnceLock::new() }
+        Self { chunks, returned: Condvar::new(), chunk, threads: threads.max(1), copiers: OnceLock::new() }
     }
 
     /// The threads that copy, if a transfer of `len` bytes is worth it.
-    fn threads(&self, len: usize) -> Option<&ThreadPool> {
-        if self.count == 1 || len <= WORTH_A_THREAD {
+    fn copiers(&self, len: usize) -> Option<&Copiers> {
+        if self.threads == 1 || len <= WORTH_A_THREAD {
             return None;
         }
-        let make = || {
-            ThreadPoolBuilder::new()
-                .num_threads(self.count)
-                .thread_name(|index| format!("lapack-ai-copy-{index}"))
-                .build()
-                .ok()
-        };
-        self.threads.get_or_init(make).as_ref()
-    }
-
-    /// Most threads of one transfer: the bus is as fast as ten of them, and others find some.
-    fn copiers(&self) -> usize {
-        (self.count * 5 / 8).max(1)
+        self.copiers.get_or_init(|| Copiers::new(self.threads)).as_ref()
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -266,8 +252,8 @@ impl Gpu {
         }
         self.wait_for(block)?;
         let staging = &shared.staging;
-        let threads = staging.threads(len);
-        let wanted = if threads.is_some() { SHARE } else { DEPTH };
+        let copiers = staging.copiers(len);
+        let wanted = if copiers.is_some() { SHARE } else { DEPTH };
         let chunks = shared.noted(staging.take(shared, len.div_ceil(staging.chunk).min(wanted)))?;
         let (sender, returned) = unbounded();
         let mut course = Course {
@@ -283,22 +269,13 @@ impl Gpu {
         };
         let mut idle = chunks;
         // The threads only copy. Commands and waiting are this one's: who is in the driver keeps others out.
-        let result = match threads {
+        let result = match copiers {
             None => course.run(&mut idle, &returned, |piece| drop(sender.send(direction.copied(piece)))),
-            Some(threads) => threads.in_place_scope(|scope| {
-                let (to_copy, pieces) = unbounded();
-                for _ in 0..staging.copiers().min(idle.len()) {
-                    let (pieces, sender) = (pieces.clone(), sender.clone());
-                    scope.spawn(move |_| {
-                        while let Some(piece) = next(&pieces) {
-                            drop(sender.send(direction.copied(piece)));
-                        }
-                    });
-                }
-                let made = course.run(&mut idle, &returned, |piece| drop(to_copy.send(piece)));
-                // The copiers end when there will be no more.
-                drop(to_copy);
-                made
+            Some(copiers) => copiers.scope(|scope| {
+                course.run(&mut idle, &returned, |piece| {
+                    let sender = sender.clone();
+                    scope.spawn(move || drop(sender.send(direction.copied(piece))));
+                })
             }),
         };
         let Course { bus, events, .. } = course;
@@ -430,26 +407,6 @@ impl Course<'_> {
         self.events.push(event);
         Ok(())
     }
-}
-
-/// The next piece to be copied; none when there will be no more. A thread that sleeps is late for one that the bus brings.
-fn next(pieces: &Receiver<Piece>) -> Option<Piece> {
-    for _ in 0..AWAKE {
-        match pieces.try_recv() {
-            Ok(piece) => return Some(piece),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => pause(),
-        }
-    }
-    pieces.recv().ok()
-}
-
-/// Between two looks for what has ended.
-fn pause() {
-    for _ in 0..50 {
-        std::hint::spin_loop();
-    }
-    thread::yield_now();
 }
 
 impl Pinned {
