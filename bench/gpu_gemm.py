@@ -1,11 +1,12 @@
 """Matrix products on a GPU beside cuBLAS, through torch: the example `gemm_bench`, then each of its cases with torch.
 
     cargo build --release -p lapack-ai-opencl --example gemm_bench
-    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES]]
+    python bench/gpu_gemm.py target/release/examples/gemm_bench [OUTPUT.json [CASES ...]]
 
-CASES takes the cases whose line has this text, as `"float16` or `tf32`. Needs torch with CUDA. Times are those of
-device events around one product, the median of several; random data. ``empty_seconds`` and ``cublas_empty_seconds``
-are the times of a kernel that does almost nothing, measured alike: the smallest products consist of little else.
+CASES takes the cases whose line has one of these texts, as `"float16` or `tf32`. Needs torch with CUDA. Times are
+those of device events around one product, the median of several; random data. ``empty_seconds`` and
+``cublas_empty_seconds`` are the times of a kernel that does almost nothing, measured alike: the smallest products
+consist of little else.
 """
 
 import json
@@ -64,10 +65,13 @@ def copy_rate() -> float:
 
 
 def main() -> None:
-    command = [sys.argv[1], "", *sys.argv[3:4]]
-    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    cases: list[dict] = []
+    for text in sys.argv[3:] or [""]:
+        command = [sys.argv[1], "", text]
+        lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        first, *some = (json.loads(line) for line in lines)
+        cases += some
     single = torch.zeros(1, device="cuda")
-    first, *cases = (json.loads(line) for line in lines)
     result = {
         **first,
         "torch": torch.__version__,
