@@ -202,7 +202,7 @@ fn transform<S: Scalar>(gpu: &Gpu, [m, n]: [usize; 2], layout: Layout, mut value
 fn the_reflectors_make_orthogonal_matrices_that_restore_the_matrix() {
     let Some(gpu) = gpu() else { return };
     real_types(&gpu, |gpu, double| {
-        for shape in [[1, 1], [3, 2], [33, 33], [70, 65], [150, 40]] {
+        for shape in [[1, 1], [3, 2], [33, 33], [70, 65], [150, 40], [200, 190], [1030, 280]] {
             let mut random = Random::new(13);
             match double {
                 true => transform::<f64>(gpu, shape, Layout::ColPadded, |_, _| random.uniform()),
