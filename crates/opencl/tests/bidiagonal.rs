@@ -177,12 +177,11 @@ fn columns_that_are_too_long_to_be_held_are_read_twice() {
 #[test]
 fn a_panel_is_reduced_in_one_launch_and_in_one_for_each_phase() {
     let Some(gpu) = gpu() else { return };
-    for shape in [[64, 64], [64, 40], [33, 33], [5, 5]] {
+    for shape in [[64, 64], [33, 32]] {
         for ahead in [false, true] {
             for at_once in [1, 2, 4] {
-                // No other device than NVIDIA's promises that more than one group is running.
-                let whole = |plan: ReductionPlan| ReductionPlan { resident: plan.resident.or(Some(1)), ..plan };
-                by_plans(&gpu, shape, |plan| ReductionPlan { items: 512, ahead, at_once, ..whole(plan) });
+                // Where the device promises that the groups are all running.
+                by_plans(&gpu, shape, |plan| ReductionPlan { ahead, at_once, ..plan });
                 by_plans(&gpu, shape, |plan| ReductionPlan { items: 512, ahead, at_once, resident: None, ..plan });
             }
         }

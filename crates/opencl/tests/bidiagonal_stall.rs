@@ -13,7 +13,10 @@ use lapack_ai_opencl::{Trace, inject};
 fn groups_that_wait_in_vain_give_up_and_the_matrix_is_reduced_without_them() {
     let Some(gpu) = gpu() else { return };
     let plan = ReductionPlan::of(&gpu, DType::Float32);
-    let plan = ReductionPlan { items: 512, resident: plan.resident.or(Some(1)), ..plan };
+    if plan.resident.is_none() {
+        println!("skipped: {} does not promise that groups of a launch run at the same time", gpu.info().name);
+        return;
+    }
     let value = |_, i: usize, j: usize| Complex64::new(((3 * i + 7 * j) as f64 * 0.7).sin(), 0.0);
     let n = 60;
     let reduce = || {

@@ -56,8 +56,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void bidiagonal_pane
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int s = 0; s < steps; s++) {
         int i = first + s, parts = s > 0 ? sweeping(&w, i - 1, groups) : 0;
-        form_column(&w, &memory, group, i, s, parts, parts, 1);
+        // The memory would be idle until the sweep.
         fetch_columns(&w, i, i + 1 + group * AT_ONCE, lid);
+        fetch_columns(&w, i, i + 1 + (group + groups) * AT_ONCE, lid);
+        form_column(&w, &memory, group, i, s, parts, parts, 1);
         target += groups;
         all_meet(count, state, target);
         Reflector h = sweep_columns(&w, &memory, group, groups, i, s);

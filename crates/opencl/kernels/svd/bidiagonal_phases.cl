@@ -39,11 +39,12 @@
 
 #define EACH (PAIRS + 1)
 #define SLICES (ITEMS / ROWS)
+#define ROW_GROUPS(w) (((w)->m - (w)->first + ROWS - 1) / ROWS)
 #define SUMS (2 * AT_ONCE)
 #define WARPS (ITEMS / 32)
 #define SPACE (PTX || AT_ONCE == 1 ? 2 * ITEMS : SUMS * ITEMS)
 // Loads that are under way at once where parts are added, and work-items that share the parts of a sum.
-#define LOADS 8
+#define LOADS 16
 #define MOST_LANES 16
 
 // What the kernels are given:
@@ -103,26 +104,40 @@ static inline Reflector reflector(REAL first, REAL squares) {
     return h;
 }
 
-// sums[t] = sum over `parts` parts of part[part * EACH + t], t < count, by all work-items, in a fixed order.
-static inline void add_parts(
-    __local Local *memory, __global const REAL *part, int parts, int count, int lid) {
-    int lanes = min(ITEMS / count, MOST_LANES), lane = lid / count, t = lid % count;
-    if (lane < lanes) {
-        REAL sum = 0;
-        for (int g = lane; g < parts; g += LOADS * lanes) {
-            REAL x[LOADS];
+static inline REAL sum_of(const REAL *x) {
+    REAL sum = 0;
 #pragma unroll
-            for (int k = 0; k < LOADS; k++) {
-                int at = g + k * lanes;
-                x[k] = at < parts ? part[at * EACH + t] : 0;
-            }
-            sum += ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
-        }
-        memory->space[lane * count + t] = sum;
+    for (int k = 0; k < LOADS; k += 4) {
+        sum += (x[k] + x[k + 1]) + (x[k + 2] + x[k + 3]);
+    }
+    return sum;
+}
+
+// The first LOADS parts that a work-item adds of sums of `count` terms each: loads that need not be waited for yet.
+static inline void load_parts(REAL *x, __global const REAL *part, int parts, int count, int from, int lid) {
+    int lanes = min(ITEMS / count, MOST_LANES), lane = lid / count, t = lid % count;
+#pragma unroll
+    for (int k = 0; k < LOADS; k++) {
+        int at = from + lane + k * lanes;
+        x[k] = lane < lanes && at < parts ? part[at * EACH + t] : 0;
+    }
+}
+
+// memory->sums[t] = sum over `parts` parts of part[part * EACH + t], t < count, by all work-items, in a fixed order. `x` has been
+// loaded.
+static inline void add_parts(__local Local *memory, REAL *x, __global const REAL *part, int parts, int count, int lid) {
+    int lanes = min(ITEMS / count, MOST_LANES);
+    REAL sum = sum_of(x);
+    for (int from = LOADS * lanes; from < parts; from += LOADS * lanes) {
+        load_parts(x, part, parts, count, from, lid);
+        sum += sum_of(x);
+    }
+    if (lid < lanes * count) {
+        memory->space[lid] = sum;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (lid < count) {
-        REAL sum = 0;
+        sum = 0;
         for (int l = 0; l < lanes; l++) {
             sum += memory->space[l * count + lid];
         }
@@ -166,6 +181,15 @@ static inline int sweeping(const Panel *w, int i, int groups) {
     return clamp((w->n - i - 1 + AT_ONCE - 1) / AT_ONCE, 1, groups);
 }
 
+// LOADS parts of A0 r for a row, from `part` on, of those that its slice adds.
+static inline void load_slice(const Panel *w, REAL *y, int w_parts, int part, int at) {
+#pragma unroll
+    for (int k = 0; k < LOADS; k++) {
+        int which = part + k * SLICES;
+        y[k] = which < w_parts ? w->w_part[(long)which * w->m + at] : 0;
+    }
+}
+
 // The first phase of step i = first + s for the rows of group `group`, which begin at row `first`. `tile` has the group's rows of
 // P but for x_{i-1}. z_parts and w_parts parts were left. Without `more` x and u are finished, and no column is formed.
 static inline void form_column(
@@ -176,18 +200,15 @@ static inline void form_column(
     REAL own = lid < ROWS && inside ? w->a[at + i * w->ld] : 0;
     REAL row_element = finish && lid < ROWS && inside && at < w->n ? w->r[at] : 0, leading = finish ? w->r[i] : 0;
     REAL z_element = finish && lid < done - 1 ? w->z[(long)i * PAIRS + lid] : 0, terms[2] = {0, 0};
-    if (inside) {
-        for (int part = slice; part < w_parts; part += LOADS * SLICES) {
-            REAL y[LOADS];
-#pragma unroll
-            for (int k = 0; k < LOADS; k++) {
-                int which = part + k * SLICES;
-                y[k] = which < w_parts ? w->w_part[(long)which * w->m + at] : 0;
-            }
-            terms[0] += ((y[0] + y[1]) + (y[2] + y[3])) + ((y[4] + y[5]) + (y[6] + y[7]));
-        }
+    REAL x[LOADS], y[LOADS];
+    load_parts(x, w->z_part, z_parts, max(done, 1), 0, lid);
+    load_slice(w, y, inside ? w_parts : 0, slice, at);
+    add_parts(memory, x, w->z_part, z_parts, max(done, 1), lid);
+    terms[0] = sum_of(y);
+    for (int part = slice + LOADS * SLICES; inside && part < w_parts; part += LOADS * SLICES) {
+        load_slice(w, y, w_parts, part, at);
+        terms[0] += sum_of(y);
     }
-    add_parts(memory, w->z_part, z_parts, max(done, 1), lid);
     Reflector g = reflector(leading, memory->sums[0]);
     if (lid < done - 1) {
         // Z^T u, and Z(i, :).
@@ -197,17 +218,17 @@ static inline void form_column(
     barrier(CLK_LOCAL_MEM_FENCE);
     terms[0] *= g.scale;
     for (int t = slice; t < done - 1; t += SLICES) {
-        REAL y = memory->tile[row][t];
-        terms[0] -= y * memory->weights[t];
-        terms[1] += y * memory->line[t];
+        REAL p = memory->tile[row][t];
+        terms[0] -= p * memory->weights[t];
+        terms[1] += p * memory->line[t];
     }
     over_slices(memory->space, terms, lid);
     if (lid < ROWS) {
-        REAL x = inside ? g.tau * (terms[0] - g.value * g.scale * own) : 0;
+        REAL x_i = inside ? g.tau * (terms[0] - g.value * g.scale * own) : 0;
         if (finish) {
-            memory->tile[row][done - 1] = x;
+            memory->tile[row][done - 1] = x_i;
             if (inside) {
-                w->p[at + (done - 1) * w->ldp] = x;
+                w->p[at + (done - 1) * w->ldp] = x_i;
             }
             if (inside && at < w->n) {
                 w->z[(long)at * PAIRS + done - 1] = at == i ? 1 : row_element * g.scale;
@@ -218,19 +239,19 @@ static inline void form_column(
             }
         }
         // u_{i-1}(i) is 1.
-        REAL y = inside ? own - (terms[1] + x) : 0;
-        memory->column[row] = y;
+        REAL updated = inside ? own - (terms[1] + x_i) : 0;
+        memory->column[row] = updated;
         if (inside && more) {
-            w->vector[at] = y;
+            w->vector[at] = updated;
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (more && lid <= done && w->first + group * ROWS < w->m) {
         REAL sum = 0;
         for (int l = 0; l < ROWS; l++) {
-            REAL y = memory->column[l];
-            REAL factor = lid > 0 ? memory->tile[l][lid - 1] : w->first + group * ROWS + l > i ? y : 0;
-            sum += factor * y;
+            REAL element = memory->column[l];
+            REAL factor = lid > 0 ? memory->tile[l][lid - 1] : w->first + group * ROWS + l > i ? element : 0;
+            sum += factor * element;
         }
         w->c_part[group * EACH + lid] = sum;
     }
@@ -316,12 +337,11 @@ static inline void over_items(__local Local *memory, REAL *values, int lid) {
 static inline void load_columns(const Panel *w, REAL (*c)[HELD], REAL *zs, int i, int j, int done, int lid) {
 #pragma unroll
     for (int q = 0; q < AT_ONCE; q++) {
-        int exists = j + q < w->n;
-        __global const REAL *column = w->a + (j + q) * w->ld;
+        int exists = j + q < w->n, rows = exists ? w->m - i - lid : 0;
+        __global const REAL *column = w->a + (j + q) * w->ld + (i + lid);
 #pragma unroll
         for (int k = 0; k < HELD; k++) {
-            int at = i + lid + k * ITEMS;
-            c[q][k] = exists && at < w->m ? column[at] : 0;
+            c[q][k] = k * ITEMS < rows ? column[k * ITEMS] : 0;
         }
         zs[q] = exists && lid < done ? w->z[(long)(j + q) * PAIRS + lid] : 0;
     }
@@ -341,15 +361,24 @@ static inline void fetch_columns(const Panel *w, int i, int j, int lid) {
 #endif
 }
 
-// What group 0 leaves of H_i, and what all of them need of it: P^T v and P(i, :), which work-item t < done has of column t.
-static inline Reflector left_reflector(
-    const Panel *w, __local Local *memory, int group, int i, int s, REAL *p_v, REAL *first_p) {
-    int lid = get_local_id(0), done = 2 * s, rows_groups = (w->m - w->first + ROWS - 1) / ROWS;
-    *first_p = lid < done ? w->p[i + lid * w->ldp] : 0;
-    REAL leading = w->vector[i];
-    add_parts(memory, w->c_part, rows_groups, done + 1, lid);
-    Reflector h = reflector(leading, memory->sums[0]);
-    *p_v = lid < done ? (memory->sums[1 + lid] - h.value * *first_p) * h.scale : 0;
+// What of the first phase's parts is needed for H_i.
+typedef struct {
+    REAL x[LOADS], leading, first_p;
+} Left;
+
+static inline void load_left(const Panel *w, Left *l, int i, int s) {
+    int lid = get_local_id(0), done = 2 * s;
+    load_parts(l->x, w->c_part, ROW_GROUPS(w), done + 1, 0, lid);
+    l->leading = w->vector[i];
+    l->first_p = lid < done ? w->p[i + lid * w->ldp] : 0;
+}
+
+// H_i, of which group 0 leaves d and tauq. All need P^T v, which work-item t < done has of column t, and P(i, :), likewise.
+static inline Reflector left_reflector(const Panel *w, __local Local *memory, Left *l, int group, int i, int s, REAL *p_v) {
+    int lid = get_local_id(0), done = 2 * s;
+    add_parts(memory, l->x, w->c_part, ROW_GROUPS(w), done + 1, lid);
+    Reflector h = reflector(l->leading, memory->sums[0]);
+    *p_v = lid < done ? (memory->sums[1 + lid] - h.value * l->first_p) * h.scale : 0;
     if (group == 0 && lid == 0) {
         w->d[i] = h.value;
         w->tauq[i] = h.tau;
@@ -360,16 +389,19 @@ static inline Reflector left_reflector(
 // The second phase of step i = first + s for group `group` of `groups`. Returns H_i; v_i in P is left to the caller.
 static inline Reflector sweep_columns(const Panel *w, __local Local *memory, int group, int groups, int i, int s) {
     int lid = get_local_id(0), done = 2 * s, stride = groups * AT_ONCE, j0 = i + 1 + group * AT_ONCE;
-    REAL c[AT_ONCE][HELD], zs[AT_ONCE], v[HELD], sum[HELD], z_r = 0, squares = 0, p_v, first_p;
-    load_columns(w, c, zs, i, j0, done, lid);
+    REAL c[AT_ONCE][HELD], zs[AT_ONCE], v[HELD], sum[HELD], z_r = 0, squares = 0, p_v;
+    Left left;
+    load_left(w, &left, i, s);
 #pragma unroll
     for (int k = 0; k < HELD; k++) {
         int at = i + lid + k * ITEMS;
         v[k] = at < w->m ? w->vector[at] : 0;
         sum[k] = 0;
     }
-    fetch_columns(w, i, j0 + stride, lid);
-    Reflector h = left_reflector(w, memory, group, i, s, &p_v, &first_p);
+    // Behind the loads that are waited for first.
+    load_columns(w, c, zs, i, j0, done, lid);
+    fetch_columns(w, i, j0 + 2 * stride, lid);
+    Reflector h = left_reflector(w, memory, &left, group, i, s, &p_v);
 #pragma unroll
     for (int k = 0; k < HELD; k++) {
         v[k] = k == 0 && lid == 0 ? 1 : v[k] * h.scale;
@@ -379,12 +411,12 @@ static inline Reflector sweep_columns(const Panel *w, __local Local *memory, int
         REAL next[AT_ONCE][HELD], next_zs[AT_ONCE];
         load_columns(w, next, next_zs, i, j0 + stride, done, lid);
 #endif
-        fetch_columns(w, i, j0 + 2 * stride, lid);
+        fetch_columns(w, i, j0 + 3 * stride, lid);
         REAL values[SUMS];
 #pragma unroll
         for (int q = 0; q < AT_ONCE; q++) {
             values[q] = -zs[q] * p_v;
-            values[AT_ONCE + q] = -zs[q] * first_p + (lid == 0 ? c[q][0] : 0);
+            values[AT_ONCE + q] = -zs[q] * left.first_p + (lid == 0 ? c[q][0] : 0);
 #pragma unroll
             for (int k = 0; k < HELD; k++) {
                 values[q] += c[q][k] * v[k];

@@ -74,8 +74,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void bidiagonal_dots
     __local Local memory;
     Panel w = PANEL;
     int lid = get_local_id(0), group = get_group_id(0), groups = get_num_groups(0), done = 2 * s;
-    REAL p_v, first_p, z_r = 0, squares = 0;
-    Reflector h = left_reflector(&w, &memory, group, i, s, &p_v, &first_p);
+    REAL p_v, z_r = 0, squares = 0;
+    Left left;
+    load_left(&w, &left, i, s);
+    Reflector h = left_reflector(&w, &memory, &left, group, i, s, &p_v);
     store_v(&w, h, i, s, group, groups);
     for (int j = i + 1 + group; j < n; j += groups) {
         __global const REAL *column = w.a + j * ld;
@@ -92,8 +94,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void bidiagonal_dots
                 dots[k] += here < m ? column[here] * (vector[here] * h.scale) : 0;
             }
         }
-        REAL dot = ((dots[0] + dots[1]) + (dots[2] + dots[3])) + ((dots[4] + dots[5]) + (dots[6] + dots[7]));
-        REAL own = lid == 0 ? column[i] : 0, values[2] = {dot + own - zs * p_v, own - zs * first_p};
+        REAL dot = sum_of(dots);
+        REAL own = lid == 0 ? column[i] : 0, values[2] = {dot + own - zs * p_v, own - zs * left.first_p};
         over_items(&memory, values, lid);
         REAL y = h.tau * values[0], r_j = values[1] - y;
         z_r += (lid == done ? y : zs) * r_j;
@@ -128,7 +130,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void bidiagonal_prod
         for (int k = 0; k < LOADS; k++) {
             x[k] = j + k < end ? r[j + k] * a[(j + k) * ld] : 0;
         }
-        sum += ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+        sum += sum_of(x);
     }
     w_part[(long)part * m + at] = sum;
 }

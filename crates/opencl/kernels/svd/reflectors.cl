@@ -99,7 +99,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void triangular_merg
     for (int k = 0; k < HELD; k++) {
         sum[k] = 0;
     }
-    for (int l = right; l <= col && col < b; l++) {
+    // What T2 and T1 have below their diagonals is zero.
+    int end = col < b ? min(right + SIZE, b) : 0;
+#pragma unroll 4
+    for (int l = right; l < end; l++) {
         REAL x = t[l + col * b];
 #pragma unroll
         for (int k = 0; k < HELD; k++) {
@@ -112,9 +115,9 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void triangular_merg
         sum[k] = 0;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int l = 0; l < SIZE && col < b; l++) {
+#pragma unroll 4
+    for (int l = 0; l < SIZE; l++) {
         REAL x = product[line][l];
-        // What T1 has below its diagonal is zero.
 #pragma unroll
         for (int k = 0; k < HELD; k++) {
             sum[k] += t[left + lane + k * LANES + (left + l) * b] * x;

@@ -27,7 +27,7 @@ const PAIRS: usize = 2 * PANEL;
 const EACH: usize = PAIRS + 1;
 /// Rows of a group that forms its part of a column, where launches separate the phases, and the fewest.
 const ROWS: usize = 32;
-const FEWEST_ROWS: usize = 8;
+const FEWEST_ROWS: usize = 16;
 /// Local memory for a group's rows of P, in bytes: with the rest it stays below 48 KiB.
 const TILE: usize = 34 << 10;
 /// Bytes of the matrix from which on columns are fetched into the cache ahead of their use: about that cache's size.
@@ -90,7 +90,9 @@ impl ReductionPlan {
 
     /// Rows of each of the resident groups, for columns of this length; `None` if their memory does not hold that many.
     fn resident_rows(&self, rows: usize, dtype: DType) -> Option<usize> {
-        let each = rows.div_ceil(self.resident?).next_power_of_two().max(FEWEST_ROWS);
+        let least = rows.div_ceil(self.resident?).next_power_of_two();
+        // More of them leave fewer parts for all others, as long as adding the parts of A0 r does not take longer for it.
+        let each = least.max((2 * least).min(ROWS)).max(FEWEST_ROWS);
         (each * EACH * dtype.size() <= TILE && each * 8 <= self.items).then_some(each)
     }
 }
