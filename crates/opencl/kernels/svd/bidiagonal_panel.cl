@@ -8,10 +8,20 @@
 #define POLLS 400000
 #define GIVEN_UP (-2147483647 - 1)
 
+// A barrier of the group for global memory too. NVIDIA's `barrier` has a fence for the device in each work-item; the release and the
+// acquire of one are enough for all, since a barrier passes on what is ordered before it.
+static inline void group_meets(void) {
+#if PTX
+    asm volatile("bar.sync 0;" ::: "memory");
+#else
+    barrier(CLK_GLOBAL_MEM_FENCE | CLK_LOCAL_MEM_FENCE);
+#endif
+}
+
 // Waits until all groups have said that they are here, `target` arrivals in all, or one has given up, which makes the count
 // negative. What groups wrote before is read behind it by all others.
 static inline void all_meet(volatile __global int *count, __global int *stalled, int target) {
-    barrier(CLK_GLOBAL_MEM_FENCE | CLK_LOCAL_MEM_FENCE);
+    group_meets();
     if (get_local_id(0) == 0) {
 #if PTX
         asm volatile("red.release.gpu.global.add.s32 [%0], 1;" ::"l"((ulong)count) : "memory");
@@ -31,7 +41,7 @@ static inline void all_meet(volatile __global int *count, __global int *stalled,
             *stalled = 1;
         }
     }
-    barrier(CLK_GLOBAL_MEM_FENCE | CLK_LOCAL_MEM_FENCE);
+    group_meets();
 }
 
 // bidiagonal_panel

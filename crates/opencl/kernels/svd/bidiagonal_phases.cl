@@ -43,8 +43,9 @@
 #define SUMS (2 * AT_ONCE)
 #define WARPS (ITEMS / 32)
 #define SPACE (PTX || AT_ONCE == 1 ? 2 * ITEMS : SUMS * ITEMS)
-// Loads that are under way at once where parts are added, and work-items that share the parts of a sum.
-#define LOADS 16
+// Loads that are under way at once where parts are added, as many as leave registers for columns, and work-items that share the
+// parts of a sum.
+#define LOADS (HELD * (1 + DOUBLE) >= 32 ? 8 : 16)
 #define MOST_LANES 16
 
 // What the kernels are given:

@@ -13,7 +13,7 @@
 // so that T grows from the tau_s by doubling. A reflector with tau_s = 0 is the identity: its v_s is taken for zero, and any diagonal element of T will do.
 //
 //   -DPART   reflectors of a part that triangular_factor makes, a power of two
-//   -DSIZE   reflectors of a part that triangular_merge starts from, a multiple of 16
+//   -DSIZE   reflectors of a part that triangular_merge starts from, a divisor of ITEMS
 
 #define ITEMS 256
 
@@ -84,50 +84,31 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void triangular_fact
 }
 
 #if defined(SIZE)
-#define LANES 16
-#define HELD (SIZE / LANES)
+#define COLUMNS (ITEMS / SIZE)
 // triangular_merge
 //   gram, t, b         as above; T12 of pairs of parts of SIZE reflectors is added, the last part may have fewer
-// Local size (ITEMS, 1, 1); dimension 0 goes along the columns of T12, ITEMS / LANES to a group, 1 along the pairs.
+// Local size (ITEMS, 1, 1); dimension 0 goes along the columns of T12, COLUMNS to a group, 1 along the pairs.
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void triangular_merge(
     __global const REAL *gram, __global REAL *t, int b) {
-    __local REAL product[ITEMS / LANES][SIZE + 1];
-    int lid = get_local_id(0), lane = lid % LANES, line = lid / LANES;
-    int left = get_group_id(1) * 2 * SIZE, right = left + SIZE, col = right + get_group_id(0) * (ITEMS / LANES) + line;
-    REAL sum[HELD];
-#pragma unroll
-    for (int k = 0; k < HELD; k++) {
-        sum[k] = 0;
-    }
+    __local REAL product[COLUMNS][SIZE];
+    int row = get_local_id(0) % SIZE, line = get_local_id(0) / SIZE;
+    int left = get_group_id(1) * 2 * SIZE, right = left + SIZE, col = right + get_group_id(0) * COLUMNS + line;
     // What T2 and T1 have below their diagonals is zero.
     int end = col < b ? min(right + SIZE, b) : 0;
-#pragma unroll 4
+    REAL sum = 0;
+#pragma unroll 8
     for (int l = right; l < end; l++) {
-        REAL x = t[l + col * b];
-#pragma unroll
-        for (int k = 0; k < HELD; k++) {
-            sum[k] += gram[left + lane + k * LANES + l * b] * x;
-        }
+        sum += gram[left + row + l * b] * t[l + col * b];
     }
-#pragma unroll
-    for (int k = 0; k < HELD; k++) {
-        product[line][lane + k * LANES] = sum[k];
-        sum[k] = 0;
-    }
+    product[line][row] = sum;
     barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll 4
+    sum = 0;
+#pragma unroll 8
     for (int l = 0; l < SIZE; l++) {
-        REAL x = product[line][l];
-#pragma unroll
-        for (int k = 0; k < HELD; k++) {
-            sum[k] += t[left + lane + k * LANES + (left + l) * b] * x;
-        }
+        sum += t[left + row + (left + l) * b] * product[line][l];
     }
-#pragma unroll
-    for (int k = 0; k < HELD; k++) {
-        if (col < b) {
-            t[left + lane + k * LANES + col * b] = -sum[k];
-        }
+    if (col < b) {
+        t[left + row + col * b] = -sum;
     }
 }
 #endif

@@ -72,8 +72,7 @@ impl ReductionPlan {
         let units = gpu.info().compute_units as usize;
         let resident = (ptx && !gpu.shared.variants.stalled.load(Ordering::Relaxed)).then_some(units);
         let held = if dtype.is_double() { 16 } else { 32 };
-        let (items, at_once) = if ptx { (512, 4) } else { (256, 2) };
-        Self { items, resident, ptx, held, at_once, ahead: ptx }
+        Self { items: if ptx { 512 } else { 256 }, resident, ptx, held, at_once: 2, ahead: ptx }
     }
 
     fn is_valid(&self) -> bool {
@@ -84,8 +83,10 @@ impl ReductionPlan {
     /// For columns of this length; `None` if they are too long to be held.
     fn sweep(&self, rows: usize) -> Option<Sweep> {
         let held = rows.div_ceil(self.items).next_power_of_two();
-        let at_once = (self.held / held).min(self.at_once);
-        (at_once > 0).then(|| Sweep { held, at_once, ahead: self.ahead && held < self.held })
+        // The columns that are loaded ahead want as many registers as those before them.
+        let ahead = self.ahead && held < self.held;
+        let at_once = (self.held / held / (1 + usize::from(ahead))).min(self.at_once);
+        (at_once > 0).then_some(Sweep { held, at_once, ahead })
     }
 
     /// Rows of each of the resident groups, for columns of this length; `None` if their memory does not hold that many.

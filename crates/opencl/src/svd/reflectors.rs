@@ -12,9 +12,8 @@ static SOURCE: Source = Source { name: "reflectors", parts: &[TYPES, include_str
 
 /// Reflectors of the parts that blocks are made of. T and V^T V of that order fit the local memory of every device.
 const PART: usize = 32;
-/// Work-items of a group of the triangular kernels, and columns of T of a group that merges parts.
+/// Work-items of a group of the triangular kernels.
 const ITEMS: usize = 256;
-const MERGED: usize = 16;
 
 /// Reflectors of a block, b, PART times a power of two: each block reads and writes all of C, in products whose time is b times
 /// that of one reflector where it is at least that of the memory, but T is worked on by few groups.
@@ -105,7 +104,7 @@ fn triangular(gpu: &Gpu, kind: &str, [gram, t, tau]: [&Block; 3], first: usize, 
         let (args, options) = ([Arg::Block(gram), Arg::Block(t), int(b)], format!("{kind} -DSIZE={size}"));
         // A part without a neighbour on its right is complete.
         let pairs = b.div_ceil(size) / 2;
-        let global = [size / MERGED * ITEMS, pairs, 1];
+        let global = [size * size, pairs, 1];
         gpu.launch(&SOURCE, &options, "triangular_merge", &args, global, local)?;
         size *= 2;
     }
