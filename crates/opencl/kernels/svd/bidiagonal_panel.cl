@@ -8,8 +8,8 @@
 #define POLLS 400000
 #define GIVEN_UP (-2147483647 - 1)
 
-// A barrier of the group for global memory too. NVIDIA's `barrier` has a fence for the device in each work-item; the release and the
-// acquire of one are enough for all, since a barrier passes on what is ordered before it.
+// A barrier of the group for global memory too. With PTX one work-item's release and acquire are enough for all, since a barrier
+// passes on what is ordered before it.
 static inline void group_meets(void) {
 #if PTX
     asm volatile("bar.sync 0;" ::: "memory");
@@ -67,8 +67,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void bidiagonal_pane
     for (int s = 0; s < steps; s++) {
         int i = first + s, parts = s > 0 ? sweeping(&w, i - 1, groups) : 0;
         // The memory would be idle until the sweep.
-        fetch_columns(&w, i, i + 1 + group * AT_ONCE, lid);
-        fetch_columns(&w, i, i + 1 + (group + groups) * AT_ONCE, lid);
+#pragma unroll
+        for (int turn = 0; turn < DISTANCE - 1; turn++) {
+            fetch_columns(&w, i, i + 1 + (group + turn * groups) * AT_ONCE, lid);
+        }
         form_column(&w, &memory, group, i, s, parts, parts, 1);
         target += groups;
         all_meet(count, state, target);

@@ -348,6 +348,9 @@ static inline void load_columns(const Panel *w, REAL (*c)[HELD], REAL *zs, int i
     }
 }
 
+// Turns of the sweep's loop that columns are fetched into the cache before their turn. Those of all groups must stay there so long.
+#define DISTANCE (AHEAD ? 3 : 2)
+
 // Fetches columns j to j + AT_ONCE - 1 from row i on into the device's cache.
 static inline void fetch_columns(const Panel *w, int i, int j, int lid) {
 #if PTX && FAR
@@ -401,7 +404,7 @@ static inline Reflector sweep_columns(const Panel *w, __local Local *memory, int
     }
     // Behind the loads that are waited for first.
     load_columns(w, c, zs, i, j0, done, lid);
-    fetch_columns(w, i, j0 + 2 * stride, lid);
+    fetch_columns(w, i, j0 + (DISTANCE - 1) * stride, lid);
     Reflector h = left_reflector(w, memory, &left, group, i, s, &p_v);
 #pragma unroll
     for (int k = 0; k < HELD; k++) {
@@ -412,7 +415,7 @@ static inline Reflector sweep_columns(const Panel *w, __local Local *memory, int
         REAL next[AT_ONCE][HELD], next_zs[AT_ONCE];
         load_columns(w, next, next_zs, i, j0 + stride, done, lid);
 #endif
-        fetch_columns(w, i, j0 + 3 * stride, lid);
+        fetch_columns(w, i, j0 + DISTANCE * stride, lid);
         REAL values[SUMS];
 #pragma unroll
         for (int q = 0; q < AT_ONCE; q++) {

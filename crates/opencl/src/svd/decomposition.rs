@@ -45,7 +45,8 @@ fn safe(dtype: DType) -> std::ops::Range<f64> {
 ///
 /// Errors are those of LAPACK's xGESDD: |A - U diag(sigma) V^T| is at most a small multiple of max(m, n) eps |A|, and so is the
 /// error of every singular value and the distance of U and V from orthogonal ones. The same matrix gives the same bits on the same
-/// device. Beside the result the memory of A and of four k x k matrices is needed, k = min(m, n).
+/// device. Beside the result the memory of A, or of two of it while it is reduced, and of four k x k matrices is
+/// needed, k = min(m, n).
 ///
 /// # Errors
 /// `NotFinite` if `a` has NaN or Inf; `Invalid` for a complex type or a batch other than 1; else as [`super::bidiagonal_svd`].
