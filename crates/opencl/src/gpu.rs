@@ -437,6 +437,26 @@ impl Shared {
         self.noted(self.wait_unnoted(event))
     }
 
+    /// Whether a command has ended.
+    ///
+    /// # Errors
+    /// What the driver says of the command.
+    pub(crate) fn has_ended(&self, event: &Event) -> Result<bool, Fault> {
+        self.noted(self.has_ended_unnoted(event))
+    }
+
+    fn has_ended_unnoted(&self, event: &Event) -> Result<bool, Fault> {
+        let status = {
+            let _api = self.api();
+            event.status()
+        };
+        match check("clGetEventInfo", status)? {
+            0 => Ok(true),
+            failed if failed < 0 => Err(Fault::from_code("a command on the device", failed)),
+            _ => Ok(false),
+        }
+    }
+
     fn wait_unnoted(&self, event: &Event) -> Result<(), Fault> {
         if injected(FaultKind::TimedOut) {
             return Err(Fault::new(FaultKind::TimedOut, "a command did not end in time (injected)"));
@@ -446,14 +466,8 @@ impl Shared {
         }
         let started = Instant::now();
         loop {
-            let status = {
-                let _api = self.api();
-                event.status()
-            };
-            match check("clGetEventInfo", status)? {
-                0 => return Ok(()),
-                failed if failed < 0 => return Err(Fault::from_code("a command on the device", failed)),
-                _ => {}
+            if self.has_ended_unnoted(event)? {
+                return Ok(());
             }
             let waited = started.elapsed();
             if waited > self.timeout {

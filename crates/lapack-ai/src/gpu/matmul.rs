@@ -14,8 +14,9 @@ use crate::report::{Report, Span};
 use lapack_ai_core::{BatchView, BatchViewMut, Code, Complex64, DType, Error, Scalar};
 use lapack_ai_opencl::kernels::{DeviceView, Element, scale::scale};
 use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, Trace, injected};
-use std::ops::Range;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::ops::{Add, Range};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -141,18 +142,16 @@ impl<'a, T: Scalar> Product<'a, T> {
         let todo = Mutex::new(self.blocks(cut).enumerate());
         thread::scope(|scope| {
             let (send, receive) = sync_channel::<Piece>(ahead);
-            let finisher = scope.spawn(move || {
-                trace.enter(|| {
-                    let mut checking: Option<Duration> = None;
-                    for piece in receive {
-                        if let Some(time) = self.finish(gpu, tf32, piece, stop, checks == Checks::All)? {
-                            *checking.get_or_insert_default() += time;
-                        }
-                    }
-                    Ok(checking)
+            let receive = Arc::new(Mutex::new(receive));
+            // Two at a time, so that the bus is busy while the host stores what one of them brought.
+            let finishers: Vec<_> = (0..if resident { 2 } else { 1 })
+                .map(|_| {
+                    let receive = receive.clone();
+                    scope.spawn(move || trace.enter(|| self.finish_all(gpu, tf32, stop, checks, &receive)))
                 })
-            });
-            let mut cached = Cached { roomy: resident, ..Cached::default() };
+                .collect();
+            drop(receive);
+            let mut cached = Cached { kept: resident.then(Vec::new), ..Cached::default() };
             let made = match resident {
                 false => self.send_all(gpu, tf32, cut, stop, checks, &todo, &mut cached, &send),
                 // What all panels need comes first; then two panels at a time, so that the bus is busy while the host prepares
@@ -164,12 +163,14 @@ impl<'a, T: Scalar> Product<'a, T> {
                         move || trace.enter(|| self.send_all(gpu, tf32, cut, stop, checks, todo, &mut second, &send))
                     });
                     let made = self.send_all(gpu, tf32, cut, stop, checks, &todo, &mut cached, &send);
-                    made.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                    made.and(other.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 }),
             };
             drop(send);
-            let finished = finisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            made.and(finished)
+            let finished =
+                finishers.into_iter().map(|finisher| finisher.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            let finished: Result<Vec<_>, Fault> = finished.collect();
+            made.and(finished).map(|checking| checking.into_iter().flatten().reduce(Add::add))
         })
     }
 
@@ -177,10 +178,10 @@ impl<'a, T: Scalar> Product<'a, T> {
     fn common(&self, gpu: &Gpu, cached: &mut Cached, stop: Interrupt<'_>) -> Result<(), Fault> {
         let Extents { m, n, k, batch, shared, .. } = self.extents();
         if batch == 1 || shared[1] {
-            part(gpu, &self.b, &(0..1), &(0..k), &(0..n), &mut cached.b, true, stop)?;
+            part(gpu, &self.b, &(0..1), &(0..k), &(0..n), &mut cached.b, &mut cached.kept, stop)?;
         }
         if batch > 1 && shared[0] {
-            part(gpu, &self.a, &(0..1), &(0..m), &(0..k), &mut cached.a, true, stop)?;
+            part(gpu, &self.a, &(0..1), &(0..m), &(0..k), &mut cached.a, &mut cached.kept, stop)?;
         }
         Ok(())
     }
@@ -223,6 +224,25 @@ impl<'a, T: Scalar> Product<'a, T> {
         }
     }
 
+    /// Finishes piece after piece until there are no more. Returns the time that checks took, if there were any.
+    fn finish_all(
+        &self,
+        gpu: &Gpu,
+        tf32: bool,
+        stop: Interrupt<'_>,
+        checks: Checks,
+        pieces: &Mutex<Receiver<Piece>>,
+    ) -> Result<Option<Duration>, Fault> {
+        let mut checking: Option<Duration> = None;
+        loop {
+            let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(piece) = next else { return Ok(checking) };
+            if let Some(time) = self.finish(gpu, tf32, piece, stop, checks == Checks::All)? {
+                *checking.get_or_insert_default() += time;
+            }
+        }
+    }
+
     /// Uploads what a piece needs and launches its kernels.
     fn compute(
         &self,
@@ -242,8 +262,8 @@ impl<'a, T: Scalar> Product<'a, T> {
         let c = Resident { block: c, packing, batch: matrices.len(), dtype: T::DTYPE };
         let mut operands = None;
         for (step, inner) in ranges(k, cut.k).enumerate() {
-            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, cached.roomy, stop)?;
-            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, cached.roomy, stop)?;
+            let a = part(gpu, &self.a, &matrices, &rows, &inner, &mut cached.a, &mut cached.kept, stop)?;
+            let b = part(gpu, &self.b, &matrices, &inner, &cols, &mut cached.b, &mut cached.kept, stop)?;
             let beta = if step == 0 { 0.0 } else { 1.0 };
             triple(&a, &b, &c, tf32)?.multiply(gpu, 1.0, beta)?;
             operands = Some([a, b]);
@@ -319,8 +339,9 @@ enum Checks {
 struct Cached {
     a: Option<(Key, Arc<Resident<DType>>)>,
     b: Option<(Key, Arc<Resident<DType>>)>,
-    /// Whether there is memory for the next part beside the last: it need not wait for the kernel that reads that one.
-    roomy: bool,
+    /// Where there is memory for all parts, those before: a block that is given back would be the next part's, which would
+    /// wait for the kernel that still reads it.
+    kept: Option<Vec<Arc<Resident<DType>>>>,
 }
 
 /// Matrices, rows and columns of a part.
@@ -334,7 +355,7 @@ fn part<T: Scalar>(
     rows: &Range<usize>,
     cols: &Range<usize>,
     cached: &mut Option<(Key, Arc<Resident<DType>>)>,
-    roomy: bool,
+    kept: &mut Option<Vec<Arc<Resident<DType>>>>,
     stop: Interrupt<'_>,
 ) -> Result<Arc<Resident<DType>>, Fault> {
     // One matrix serves the whole batch.
@@ -345,8 +366,9 @@ fn part<T: Scalar>(
     {
         return Ok(resident.clone());
     }
-    if !roomy {
-        *cached = None;
+    let before = cached.take();
+    if let (Some(kept), Some((_, resident))) = (kept, before) {
+        kept.push(resident);
     }
     let packing = Packing { rows: rows.len(), cols: cols.len(), ..Packing::of(view) };
     let block = gpu.alloc((matrices.len() * packing.elements() * size_of::<T>()).max(1))?;

@@ -5,7 +5,7 @@
 //! `b rows cols + i row_stride + j col_stride`.
 
 use lapack_ai_core::{BatchView, BatchViewMut, Layout, Stored};
-use lapack_ai_opencl::{Block, Fault, Gpu, Interrupt};
+use lapack_ai_opencl::{Block, Fault, Gpu, Interrupt, copy_streaming};
 use std::mem::size_of;
 use std::ops::Range;
 
@@ -122,7 +122,7 @@ unsafe fn gather<T: Stored>(source: *const T, stride: isize, target: &mut [u8]) 
     // used where elements are written one by one.
     unsafe {
         if stride == 1 {
-            target.as_mut_ptr().copy_from_nonoverlapping(source.cast(), target.len());
+            copy_streaming(source.cast(), target.as_mut_ptr(), target.len());
         } else {
             for (index, element) in target.chunks_exact_mut(size).enumerate() {
                 let value = source.wrapping_offset(index as isize * stride).read();
@@ -139,7 +139,7 @@ unsafe fn scatter<T: Stored>(source: &[u8], target: *mut T, stride: isize) {
     // SAFETY: as for `gather`.
     unsafe {
         if stride == 1 {
-            target.cast::<u8>().copy_from_nonoverlapping(source.as_ptr(), source.len());
+            copy_streaming(source.as_ptr(), target.cast(), source.len());
         } else {
             for (index, element) in source.chunks_exact(size).enumerate() {
                 let value = element.as_ptr().cast::<T>().read_unaligned();

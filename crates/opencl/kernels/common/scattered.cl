@@ -9,11 +9,13 @@
 #define SCATTERED 0
 #endif
 
-// Beginnings of the matrices from one of them on.
+// Beginnings of the matrices from one of them on: `begins` is relative to where FIRST moves a pointer or an offset. What is the
+// same for a whole work-group is added once, and not with every access.
 #if SCATTERED
 typedef __global const long *Begin;
 #define SCATTERED_ARGUMENT , __global const long *beginnings
 #define BEGIN(operand, batch_stride, first, batch) (beginnings + ((long)(operand) * (batch) + (first)))
+#define FIRST(from, begin) (from)
 static inline long begins(Begin begin, long matrix) { return begin[matrix]; }
 #else
 typedef struct {
@@ -21,7 +23,8 @@ typedef struct {
 } Begin;
 #define SCATTERED_ARGUMENT
 #define BEGIN(operand, batch_stride, first, batch) ((Begin){(first) * (batch_stride), (batch_stride)})
-static inline long begins(Begin begin, long matrix) { return begin.first + matrix * begin.stride; }
+#define FIRST(from, begin) ((from) + (begin).first)
+static inline long begins(Begin begin, long matrix) { return matrix * begin.stride; }
 #endif
 
 #if SCATTERED

@@ -22,6 +22,7 @@ typedef JOIN_VECTOR(REAL, VEC) V;
 
 static inline void fetch(__local REAL *to, __global const REAL *from, long ld, Begin begin, int line, int lines, int pitch, int taken, int lid) {
     int each = line * lines / VEC;
+    from = FIRST(from, begin);
 #if UNROLL == 8
 #pragma unroll 8
 #else
@@ -37,6 +38,7 @@ static inline void fetch(__local REAL *to, __global const REAL *from, long ld, B
 // to = alpha from + beta to; beta = 0 does not read `to`.
 static inline void store(__global REAL *to, __local const REAL *from, long ld, Begin begin, int line, int lines, int pitch, int taken, int lid, REAL alpha, REAL beta) {
     int each = line * lines / VEC;
+    to = FIRST(to, begin);
 #if UNROLL == 8
 #pragma unroll 8
 #else

@@ -151,16 +151,18 @@ __kernel void gemm_small(
     int pitch = k | 1;
     for (long first = (long)get_group_id(0) * slots; first < batch; first += (long)get_num_groups(0) * slots) {
         int taken = (int)min((long)slots, batch - first);
+        Begin a_begin = BEGIN(0, a_bs, first, batch), b_begin = BEGIN(1, b_bs, first, batch);
+        Begin c_begin = BEGIN(2, c_bs, first, batch);
         for (int e = lid; e < taken * m * k; e += items) {
             int slot = e / (m * k), at = e % (m * k);
             int i = a_rs == 1 ? at % m : at / k, l = a_rs == 1 ? at / m : at % k;
-            T x = operand(a, a_off + begins(BEGIN(0, a_bs, first, batch), slot) + i * a_rs + l * a_cs);
+            T x = operand(a, FIRST(a_off, a_begin) + begins(a_begin, slot) + i * a_rs + l * a_cs);
             a_local[(slot * m + i) * pitch + l] = conj_if(x, conj_a);
         }
         for (int e = lid; e < taken * k * n; e += items) {
             int slot = e / (k * n), at = e % (k * n);
             int j = b_cs == 1 ? at % n : at / k, l = b_cs == 1 ? at / n : at % k;
-            T x = operand(b, b_off + begins(BEGIN(1, b_bs, first, batch), slot) + l * b_rs + j * b_cs);
+            T x = operand(b, FIRST(b_off, b_begin) + begins(b_begin, slot) + l * b_rs + j * b_cs);
             b_local[(slot * n + j) * k + l] = conj_if(x, conj_b);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -172,7 +174,7 @@ __kernel void gemm_small(
             for (int l = 0; l < k; l++) {
                 sum = mul_add(p[l], q[l], sum);
             }
-            store(c + (c_off + begins(BEGIN(2, c_bs, first, batch), slot) + i * c_rs + j * c_cs), alpha, sum, beta);
+            store(c + (FIRST(c_off, c_begin) + begins(c_begin, slot) + i * c_rs + j * c_cs), alpha, sum, beta);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }

@@ -8,9 +8,11 @@
 //   -DITEMS       work-items and triples of a work-group
 //   -DVEC         elements of an access (batched_tiles.cl)
 //   -DA_K -DB_K   1: the operand's stride along k is 1; 0: the one along m or n is
+//   -DUPDATE      0: beta is 0, and C is not read
 //
-// A work-item computes a triple: it takes its A and B from local memory, and puts its C where its A was, which no other item
-// reads. Local memory: ITEMS * 2 * PITCH elements.
+// A work-item computes a triple: it takes its A, B and old C from local memory, and puts its C where its A was, which no other
+// item reads. Few items have room for their registers: the old C is fetched with A and B, so that it is not waited for once more.
+// Local memory: ITEMS * (2 + UPDATE) * PITCH elements.
 
 #define PITCH (16 + PAD)
 
@@ -33,13 +35,19 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_alphatenso
     __global const REAL *b, long b_off, long b_ld, long b_bs,
     __global REAL *c, long c_off, long c_ld, long c_bs,
     int batch, REAL alpha, REAL beta) {
-    __local REAL tile[2 * ITEMS * PITCH] __attribute__((aligned(16)));
+    __local REAL tile[(2 + UPDATE) * ITEMS * PITCH] __attribute__((aligned(16)));
     __local REAL *a_tile = tile, *b_tile = tile + ITEMS * PITCH;
+#if UPDATE
+    __local REAL *c_tile = tile + 2 * ITEMS * PITCH;
+#endif
     int lid = get_local_id(0);
     for (long first = (long)get_group_id(0) * ITEMS; first < batch; first += (long)get_num_groups(0) * ITEMS) {
         int taken = (int)min((long)ITEMS, batch - first);
         fetch(a_tile, a + a_off, a_ld, BEGIN(0, a_bs, first, batch), 4, 4, PITCH, taken, lid);
         fetch(b_tile, b + b_off, b_ld, BEGIN(1, b_bs, first, batch), 4, 4, PITCH, taken, lid);
+#if UPDATE
+        fetch(c_tile, c + c_off, c_ld, BEGIN(2, c_bs, first, batch), 4, 4, PITCH, taken, lid);
+#endif
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lid < taken) {
             // As they lie in memory; row by row.
@@ -54,15 +62,22 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_alphatenso
             alphatensor_49(rows_a, rows_b, rows_c);
 #pragma unroll
             for (int at = 0; at < 16; at++) {
-                p[at] = rows_c[at % 4 * 4 + at / 4];
+                p[at] = alpha * rows_c[at % 4 * 4 + at / 4];
             }
+#if UPDATE
+            take(q, c_tile + lid * PITCH);
+#pragma unroll
+            for (int at = 0; at < 16; at++) {
+                p[at] += beta * q[at];
+            }
+#endif
 #pragma unroll
             for (int at = 0; at < 16; at += VEC) {
                 *(__local V *)(a_tile + (lid * PITCH + at)) = *(V *)(p + at);
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        store(c + c_off, a_tile, c_ld, BEGIN(2, c_bs, first, batch), 4, 4, PITCH, taken, lid, alpha, beta);
+        store(c + c_off, a_tile, c_ld, BEGIN(2, c_bs, first, batch), 4, 4, PITCH, taken, lid, 1, 0);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 }

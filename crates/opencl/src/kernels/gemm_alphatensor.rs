@@ -84,12 +84,13 @@ pub fn gemm_alphatensor(
     let (place_x, place_y, place_z) = (place(&x)?, place(&y.transposed())?, place(&z)?);
     let wide = place_x.wide && place_y.wide && place_z.wide;
     let options = format!(
-        "{kind} -DITEMS={ITEMS} -DUNROLL={} -DVEC={} -DA_K={} -DB_K={}",
+        "{kind} -DITEMS={ITEMS} -DUNROLL={} -DVEC={} -DA_K={} -DB_K={} -DUPDATE={}",
         // All accesses to a matrix at once: fewer items share a unit in double precision, where each needs more registers.
         if wide && c.dtype.is_double() { 8 } else { 4 },
         if wide { 16 / c.dtype.size() } else { 1 },
         u8::from(place_x.along_k),
-        u8::from(place_y.along_k)
+        u8::from(place_y.along_k),
+        u8::from(!old.is_zero())
     );
     let mut args = Vec::with_capacity(15);
     for (view, ld) in [(&x, place_x.ld), (&y, place_y.ld), (&z, place_z.ld)] {
