@@ -277,6 +277,20 @@ fn the_reflectors_make_orthogonal_matrices_that_restore_the_matrix() {
 }
 
 #[test]
+fn reflectors_are_orthogonal_where_squares_underflow() {
+    let Some(gpu) = gpu() else { return };
+    real_types(&gpu, |gpu, double| {
+        let mut random = Random::new(23);
+        let mut value = |tiny: f64, i, j| if i == j { 1.0 } else { tiny * (1.0 + random.uniform()) };
+        let shape = [40, 30];
+        match double {
+            true => reduce::<f64>(gpu, "tiny", shape, Layout::ColMajor, |_, i, j| value(4e-162, i, j).into()),
+            false => reduce::<f32>(gpu, "tiny", shape, Layout::ColMajor, |_, i, j| value(4e-23, i, j).into()),
+        };
+    });
+}
+
+#[test]
 fn the_same_matrix_gives_the_same_bits() {
     let Some(gpu) = gpu() else { return };
     let once = || {

@@ -22,7 +22,7 @@
 //   sweep_columns   finishes v_i, sweeps over the columns behind i: parts of |r|^2, Z^T r and A0 r; groups share the columns
 //
 // Between two phases all groups must meet: each phase is a launch (bidiagonalise.cl), or groups wait for each other in one launch for
-// the whole panel (bidiagonal_panel.cl), which takes a tenth of the time of a launch.
+// the whole panel (bidiagonal_panel.cl), which takes less time than a launch.
 //
 // Storage. A is column-major with stride ld and does not change. P is m x 2 b, column-major with stride ldp, and Z n x 2 b, row-major
 // with stride PAIRS: what the product of a panel's end takes best. Row 0 of each is row 0 of the matrix.
