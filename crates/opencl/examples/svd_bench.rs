@@ -4,7 +4,8 @@
 //! `seconds` is the median of several calls as the caller sees them, `kernels` the device's own seconds in each kernel of one
 //! traced call, `launches` their number. `residual` is |A - U S V^T| / (max(m, n) eps |A|), `orthogonality` the larger of
 //! |U^T U - I| and |V^T V - I| in units of max(m, n) eps, all in the Frobenius norm, computed on the device. The device is the first
-//! GPU, or the one whose name the first argument is part of; a second argument takes the cases whose line it is part of.
+//! GPU, or the one whose name the first argument is part of; a second argument takes the cases whose line it is part of; further ones,
+//! such as 1024x1024, are shapes to take instead.
 
 use lapack_ai_core::{Complex64, DType};
 use lapack_ai_opencl::kernels::norm::{Norm, norm};
@@ -134,9 +135,17 @@ fn main() {
     };
     let gpu = Gpu::open(found.iter().find(suits).expect("a device"), &Settings::default()).expect("the device opens");
     println!("{{\"device\": \"{}\", \"driver\": \"{}\"}}", gpu.info().name, gpu.info().driver);
+    let shapes: Vec<[usize; 2]> = arguments
+        .map(|shape| {
+            let (m, n) = shape.split_once('x').expect("a shape such as 1024x512");
+            [m, n].map(|extent| extent.parse().expect("an extent"))
+        })
+        .collect();
     let squares = [512, 1024, 2048, 4096, 8192].map(|n| [n, n]);
+    let usual = squares.into_iter().chain([[4096, 512], [8192, 2048]]).collect();
+    let shapes = if shapes.is_empty() { usual } else { shapes };
     for dtype in [DType::Float64, DType::Float32] {
-        for shape in squares.into_iter().chain([[4096, 512], [8192, 2048]]) {
+        for &shape in &shapes {
             for (graded, vectors) in [(false, Vectors::Thin), (true, Vectors::Thin), (false, Vectors::Neither)] {
                 let line = format!(
                     "\"dtype\": \"{}\", \"m\": {}, \"n\": {}, \"matrix\": \"{}\", \"vectors\": {}",

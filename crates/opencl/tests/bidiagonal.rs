@@ -4,8 +4,8 @@ mod common;
 
 use common::gpu;
 use common::matrices::{Layout, OnDevice, Random, check, numbers};
-use lapack_ai_core::{Complex64, Real, Scalar};
-use lapack_ai_opencl::svd::{Bidiagonal, Side, apply_reflectors, bidiagonalise};
+use lapack_ai_core::{Complex64, DType, Real, Scalar};
+use lapack_ai_opencl::svd::{Bidiagonal, ReductionPlan, Side, apply_reflectors, bidiagonalise, bidiagonalise_by};
 use lapack_ai_opencl::{Block, FaultKind, Gpu};
 
 /// Column-major, m x n.
@@ -50,8 +50,19 @@ fn reduce<S: Scalar>(
     layout: Layout,
     value: impl FnMut(usize, usize, usize) -> Complex64,
 ) -> [Vec<f64>; 2] {
+    reduce_by::<S>(&ReductionPlan::of(gpu, S::DTYPE), gpu, what, [m, n], layout, value)
+}
+
+fn reduce_by<S: Scalar>(
+    plan: &ReductionPlan,
+    gpu: &Gpu,
+    what: &str,
+    [m, n]: [usize; 2],
+    layout: Layout,
+    value: impl FnMut(usize, usize, usize) -> Complex64,
+) -> [Vec<f64>; 2] {
     let a = OnDevice::<S>::new(gpu, layout, [1, m, n], value);
-    let Bidiagonal { d, e, tauq, taup } = bidiagonalise(gpu, a.view()).unwrap();
+    let Bidiagonal { d, e, tauq, taup } = bidiagonalise_by(plan, gpu, a.view()).unwrap();
     let [d, e, tauq, taup] = [d, e, tauq, taup].map(|block| numbers::<S>(gpu, &block, n));
     let mut left = Dense { m, n, values: vec![0.0; m * n] };
     a.compare(gpu, |_, i, j, found| *left.at(i, j) = found.re);
@@ -141,6 +152,42 @@ fn a_long_column_is_shared_among_more_work_items() {
     }
 }
 
+/// A reduction of each real type by what `change` makes of the device's plan.
+fn by_plans(gpu: &Gpu, shape: [usize; 2], change: impl Fn(ReductionPlan) -> ReductionPlan) {
+    let mut random = Random::new(17);
+    let mut value = |_: usize, _: usize, _: usize| random.uniform().into();
+    let plan = |dtype| change(ReductionPlan::of(gpu, dtype));
+    let what = |plan: &ReductionPlan| format!("{shape:?} by {plan:?}");
+    let single = plan(DType::Float32);
+    reduce_by::<f32>(&single, gpu, &what(&single), shape, Layout::ColMajor, &mut value);
+    if gpu.info().float64 {
+        let double = plan(DType::Float64);
+        reduce_by::<f64>(&double, gpu, &what(&double), shape, Layout::ColPadded, &mut value);
+    }
+}
+
+#[test]
+fn columns_that_are_too_long_to_be_held_are_read_twice() {
+    let Some(gpu) = gpu() else { return };
+    for shape in [[1100, 70], [513, 100], [700, 1]] {
+        by_plans(&gpu, shape, |plan| ReductionPlan { held: 1, at_once: 1, ..plan });
+    }
+}
+
+#[test]
+fn a_panel_is_reduced_in_one_launch_and_in_one_for_each_phase() {
+    let Some(gpu) = gpu() else { return };
+    for shape in [[64, 64], [33, 32]] {
+        for ahead in [false, true] {
+            for at_once in [1, 2, 4] {
+                // Where the device promises that the groups are all running.
+                by_plans(&gpu, shape, |plan| ReductionPlan { ahead, at_once, ..plan });
+                by_plans(&gpu, shape, |plan| ReductionPlan { items: 512, ahead, at_once, resident: None, ..plan });
+            }
+        }
+    }
+}
+
 #[test]
 fn singular_graded_and_structured_matrices_are_reduced() {
     let Some(gpu) = gpu() else { return };
@@ -202,7 +249,7 @@ fn transform<S: Scalar>(gpu: &Gpu, [m, n]: [usize; 2], layout: Layout, mut value
 fn the_reflectors_make_orthogonal_matrices_that_restore_the_matrix() {
     let Some(gpu) = gpu() else { return };
     real_types(&gpu, |gpu, double| {
-        for shape in [[1, 1], [3, 2], [33, 33], [70, 65], [150, 40]] {
+        for shape in [[1, 1], [3, 2], [33, 33], [70, 65], [150, 40], [200, 190], [1030, 280]] {
             let mut random = Random::new(13);
             match double {
                 true => transform::<f64>(gpu, shape, Layout::ColPadded, |_, _| random.uniform()),
@@ -226,6 +273,20 @@ fn the_reflectors_make_orthogonal_matrices_that_restore_the_matrix() {
                 )
             }
         }
+    });
+}
+
+#[test]
+fn reflectors_are_orthogonal_where_squares_underflow() {
+    let Some(gpu) = gpu() else { return };
+    real_types(&gpu, |gpu, double| {
+        let mut random = Random::new(23);
+        let mut value = |tiny: f64, i, j| if i == j { 1.0 } else { tiny * (1.0 + random.uniform()) };
+        let shape = [40, 30];
+        match double {
+            true => reduce::<f64>(gpu, "tiny", shape, Layout::ColMajor, |_, i, j| value(4e-162, i, j).into()),
+            false => reduce::<f32>(gpu, "tiny", shape, Layout::ColMajor, |_, i, j| value(4e-23, i, j).into()),
+        };
     });
 }
 

@@ -15,6 +15,7 @@ use crate::program::Source;
 use crate::tune::Tables;
 use lapack_ai_core::{Complex64, DType};
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
 
 static SUM: Source =
@@ -46,6 +47,8 @@ pub(crate) struct Variants {
     pub(super) mixed: OnceLock<bool>,
     /// Options of programs that could not be built.
     refused: Mutex<HashSet<String>>,
+    /// Whether work-groups that waited for each other have given up.
+    pub(crate) stalled: AtomicBool,
 }
 
 /// What of NVIDIA's assembly a device takes.
@@ -60,7 +63,13 @@ struct Ptx {
 impl Variants {
     /// For a device whose configurations come from `tables`.
     pub(crate) fn new(tables: Tables) -> Self {
-        Self { choices: Choices::new(tables), ptx: OnceLock::new(), mixed: OnceLock::new(), refused: Mutex::default() }
+        Self {
+            choices: Choices::new(tables),
+            ptx: OnceLock::new(),
+            mixed: OnceLock::new(),
+            refused: Mutex::default(),
+            stalled: AtomicBool::new(false),
+        }
     }
 }
 
@@ -74,6 +83,11 @@ impl Ptx {
             Self { copies: true, matrix_f64: gpu.info().float64 && takes("-DMATRIX_F64=1") }
         })
     }
+}
+
+/// Whether the device takes NVIDIA's assembly for compute capability 8.0.
+pub(crate) fn takes_ptx(gpu: &Gpu) -> bool {
+    Ptx::of(gpu).copies
 }
 
 /// C = alpha A B + beta C, C's rows being its inner direction.

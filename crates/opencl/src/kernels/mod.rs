@@ -264,7 +264,7 @@ fn real(dtype: DType) -> DType {
 }
 
 /// Memory that something is faster with; `None` if there is none for it.
-fn spare(gpu: &Gpu, bytes: usize) -> Result<Option<Block>, Fault> {
+pub(crate) fn spare(gpu: &Gpu, bytes: usize) -> Result<Option<Block>, Fault> {
     match gpu.alloc(bytes) {
         Ok(block) => Ok(Some(block)),
         Err(fault) if fault.kind == FaultKind::OutOfMemory => Ok(None),

@@ -35,20 +35,21 @@ pub struct Svd {
     pub v: Option<Block>,
 }
 
-/// Largest elements that are decomposed as they are: their squares' sums neither overflow nor lose what matters to underflow.
+/// Largest elements that are decomposed as they are: their squares' sums neither overflow nor lose what matters to underflow, which
+/// is what is above eps times the largest.
 fn safe(dtype: DType) -> std::ops::Range<f64> {
-    if dtype.is_double() { 1e-100..1e100 } else { 1e-12..1e12 }
+    if dtype.is_double() { 1e-100..1e100 } else { 1e-6..1e12 }
 }
 
 /// The singular value decomposition of the real m x n matrix `a`, of any strides; it is not changed. Waits.
 ///
 /// Errors are those of LAPACK's xGESDD: |A - U diag(sigma) V^T| is at most a small multiple of max(m, n) eps |A|, and so is the
 /// error of every singular value and the distance of U and V from orthogonal ones. The same matrix gives the same bits on the same
-/// device. Beside the result the memory of A and of four k x k matrices is needed, k = min(m, n).
+/// device. Beside the result the memory of A, or of two of it while it is reduced, and of four k x k matrices is
+/// needed, k = min(m, n).
 ///
 /// # Errors
-/// `NotFinite` if `a` has NaN or Inf; `Invalid` for a complex type, a batch other than 1, or more than 8192 rows (columns
-/// of a wide matrix); else as [`super::bidiagonal_svd`].
+/// `NotFinite` if `a` has NaN or Inf; `Invalid` for a complex type or a batch other than 1; else as [`super::bidiagonal_svd`].
 pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault> {
     let ([batch, rows, cols], dtype) = (a.shape(), a.dtype());
     if batch != 1 || dtype.is_complex() {

@@ -67,7 +67,11 @@ pub struct Plan {
 impl Plan {
     /// What suits a device.
     pub fn of(gpu: &Gpu) -> Self {
-        Self { leaf: 32, grouped: 512, lanes: if gpu.info().is_cpu { 1 } else { 32 } }
+        match gpu.info().is_cpu {
+            true => Self { leaf: 32, grouped: 512, lanes: 1 },
+            // QR iteration on a leaf is one step after the other.
+            false => Self { leaf: 16, grouped: 512, lanes: 32 },
+        }
     }
 }
 

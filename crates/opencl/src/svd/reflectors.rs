@@ -10,8 +10,16 @@ use lapack_ai_core::Complex64;
 
 static SOURCE: Source = Source { name: "reflectors", parts: &[TYPES, include_str!("../../kernels/svd/reflectors.cl")] };
 
-/// Reflectors of a block, b. T and V^T V of that order fit the local memory of every device.
-const BLOCK: usize = 32;
+/// Reflectors of the parts that blocks are made of. T and V^T V of that order fit the local memory of every device.
+const PART: usize = 32;
+/// Work-items of a group of the triangular kernels.
+const ITEMS: usize = 256;
+
+/// Reflectors of a block, b, PART times a power of two: each block reads and writes all of C, in products whose time is b times
+/// that of one reflector where it is at least that of the memory, but T is worked on by few groups.
+fn block(order: usize) -> usize {
+    if order < 1024 { 128 } else { 256 }
+}
 
 /// Where the reflectors of a reduction lie in its matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +49,19 @@ pub fn apply_reflectors(gpu: &Gpu, side: Side, a: DeviceView<'_>, tau: &Block, c
     if columns == 0 {
         return Ok(());
     }
-    let kind = format!("{} -DMOST={BLOCK}", options(gpu, dtype)?);
+    let kind = format!("{} -DPART={PART}", options(gpu, dtype)?);
     let memory = |count: usize| gpu.alloc(count * dtype.size());
-    let (v, t) = (memory(order * BLOCK)?, memory(BLOCK * BLOCK)?);
-    let (w, tw) = (memory(BLOCK * columns)?, memory(BLOCK * columns)?);
+    let block_size = block(order);
+    let (v, gram, t) =
+        (memory(order * block_size)?, memory(block_size * block_size)?, memory(block_size * block_size)?);
+    let (w, tw) = (memory(block_size * columns)?, memory(block_size * columns)?);
     let (block, offset, [row_stride, col_stride]) = a.place();
     let (one, zero) = (Complex64::new(1.0, 0.0), Complex64::ZERO);
     // Q C = (H_0 ...) ((...) C): the last block first.
-    for first in (0..count).step_by(BLOCK).rev() {
-        let b = BLOCK.min(count - first);
-        let rows = order - first - from_diagonal;
+    for first in (0..count).step_by(block_size).rev() {
+        let b = block_size.min(count - first);
+        // A row of zeros of V keeps C's part aligned as C is.
+        let (rows, above) = (order - first, from_diagonal);
         let packed = |block, shape: [usize; 2]| DeviceView::col_major(block, dtype, [1, shape[0], shape[1]]);
         let (along, across) = match side {
             Side::Left => (row_stride, col_stride),
@@ -66,19 +77,36 @@ pub fn apply_reflectors(gpu: &Gpu, side: Side, a: DeviceView<'_>, tau: &Block, c
             Arg::Block(tau),
             int(first),
             int(rows),
+            int(above),
             int(b),
         ];
         let local = [64, 1, 1];
         gpu.launch(&SOURCE, &kind, "gather_reflectors", &args, [rows.div_ceil(64).min(1024) * 64, b, 1], local)?;
         let (v_view, t_view) = (packed(&v, [rows, b])?, packed(&t, [b, b])?);
-        gemm(gpu, one, (v_view.transposed(), false), (v_view, false), zero, t_view)?;
-        let args = [Arg::Block(&t), Arg::Block(tau), int(first), int(b)];
-        gpu.launch(&SOURCE, &kind, "triangular_factor", &args, [BLOCK, 1, 1], [BLOCK, 1, 1])?;
-        let part = c.window(order - rows, 0, rows, columns)?;
+        gemm(gpu, one, (v_view.transposed(), false), (v_view, false), zero, packed(&gram, [b, b])?)?;
+        triangular(gpu, &kind, [&gram, &t, tau], first, b)?;
+        let part = c.window(first, 0, rows, columns)?;
         let (w_view, tw_view) = (packed(&w, [b, columns])?, packed(&tw, [b, columns])?);
         gemm(gpu, one, (v_view.transposed(), false), (part, false), zero, w_view)?;
         gemm(gpu, one, (t_view, false), (w_view, false), zero, tw_view)?;
         gemm(gpu, -one, (v_view, false), (tw_view, false), one, part)?;
+    }
+    Ok(())
+}
+
+/// T of `b` reflectors, the first of which has element `first` of `tau`, from their V^T V.
+fn triangular(gpu: &Gpu, kind: &str, [gram, t, tau]: [&Block; 3], first: usize, b: usize) -> Result<(), Fault> {
+    let args = [Arg::Block(gram), Arg::Block(t), Arg::Block(tau), int(first), int(b)];
+    let local = [ITEMS, 1, 1];
+    gpu.launch(&SOURCE, kind, "triangular_factor", &args, [b.div_ceil(PART) * ITEMS, 1, 1], local)?;
+    let mut size = PART;
+    while size < b {
+        let (args, options) = ([Arg::Block(gram), Arg::Block(t), int(b)], format!("{kind} -DSIZE={size}"));
+        // A part without a neighbour on its right is complete.
+        let pairs = b.div_ceil(size) / 2;
+        let global = [size * size, pairs, 1];
+        gpu.launch(&SOURCE, &options, "triangular_merge", &args, global, local)?;
+        size *= 2;
     }
     Ok(())
 }
