@@ -4,9 +4,11 @@ mod bidiagonal;
 mod decomposition;
 mod divide_conquer;
 mod merges;
+mod need;
 mod reflectors;
 
 pub use bidiagonal::{Bidiagonal, bidiagonalise};
 pub use decomposition::{Svd, Vectors, svd};
 pub use divide_conquer::{BidiagonalSvd, Plan, bidiagonal_svd, bidiagonal_svd_by};
+pub use need::{Need, factorises_first, need, refusal};
 pub use reflectors::{Side, apply_reflectors};
