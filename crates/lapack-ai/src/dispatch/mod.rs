@@ -246,7 +246,7 @@ fn plan(operation: &'static str, device: Device, case: &Case, fits: Fits<'_>, re
 
 /// Below this work no GPU is asked: the answer would cost as much as the call.
 #[inline]
-fn worth_asking(case: &Case) -> bool {
+pub(crate) fn worth_asking(case: &Case) -> bool {
     case.flops_each() * case.batch as f64 > 1e6
 }
 

@@ -9,7 +9,7 @@ use super::{Slot, interrupt};
 use crate::config::{GpuVerify, config};
 use crate::intake::Part;
 use crate::ops::non_finite;
-use crate::ops::svd::{SvdOut, Vectors};
+use crate::ops::svd::Vectors;
 use crate::report::{RcondSource, Report, Span};
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Complex64, DType, Error, Scalar};
 use lapack_ai_opencl::kernels::{DeviceView, copy::copy, scale::scale};
@@ -22,7 +22,11 @@ use std::time::{Duration, Instant};
 /// What a decomposition on a device needs to know.
 pub(crate) struct Decomposition<'a, T: Scalar> {
     pub(crate) a: &'a BatchView<'a, T>,
-    pub(crate) out: &'a SvdOut<'a, T>,
+    pub(crate) s: &'a BatchViewMut<'a, T::Real>,
+    /// Where U goes, if anywhere; of the shape that `vectors` says.
+    pub(crate) u: Option<&'a BatchViewMut<'a, T>>,
+    /// Where V^T goes.
+    pub(crate) vh: Option<&'a BatchViewMut<'a, T>>,
     pub(crate) vectors: Vectors,
 }
 
@@ -192,17 +196,17 @@ impl<T: Scalar> Decomposition<'_, T> {
         let s = Packing { rows: k, cols: 1, col_major: true };
         let reals = |packing: Packing| packing.elements() * size;
         clock.span("download", reals(s), || {
-            let target = Target { view: &self.out.s, matrices: matrices.clone(), row: 0, col: 0 };
+            let target = Target { view: self.s, matrices: matrices.clone(), row: 0, col: 0 };
             download(gpu, &sigma, 0, &target, s, stop)
         })?;
-        if let (Some((u_out, vh_out)), Some(u), Some(v)) = (&self.out.vectors, u, v) {
-            // The rows of V^T are the columns of V.
-            for (out, block, col_major) in [(u_out, u, true), (vh_out, v, false)] {
+        // The rows of V^T are the columns of V.
+        for (out, block, col_major) in [(self.u, u, true), (self.vh, v, false)] {
+            if let (Some(out), Some(block)) = (out, block) {
                 self.bring_back(gpu, out, block, col_major, matrices.clone(), clock, stop)?;
             }
         }
         // SAFETY: nobody writes any more.
-        let values = unsafe { self.out.s.matrix(index) };
+        let values = unsafe { self.s.matrix(index) };
         let values: Vec<f64> = (0..k).map(|i| values.as_view().get(i, 0).into()).collect();
         note_rcond(report, index, &values);
         Ok(checking)

@@ -164,7 +164,8 @@ fn run<T: Scalar>(
             no_values(out);
             return Ok(Ok(()));
         }
-        Decomposition { a: &a.view, out, vectors: options.vectors }.run(slot, gpu, report)
+        let (u, vh) = out.vectors.as_ref().map_or((None, None), |(u, vh)| (Some(u), Some(vh)));
+        Decomposition { a: &a.view, s: &out.s, u, vh, vectors: options.vectors }.run(slot, gpu, report)
     };
     dispatch::run_where_it_fits(OPERATION, options.call.device, (&case, teaches), &fits, report, on_gpu, |report| {
         on_cpu(report).map(Ok)
