@@ -1,4 +1,4 @@
-"""Singular value decompositions on the device: accuracy, layouts, batches, faults, memory, and what is built on them."""
+"""Singular value decompositions on the device: accuracy, layouts, batches, faults, memory, what is built on them."""
 
 from __future__ import annotations
 

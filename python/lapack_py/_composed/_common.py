@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .. import _native
 from .._convert import as_array
-from .._errors import LapackError, raised_here
+from .._errors import GpuUnavailableError, LapackError, raised_here
 
 Array: TypeAlias = NDArray[Any]
 Gpu: TypeAlias = Literal["auto", "require"] | bool | None
@@ -113,15 +113,15 @@ def asks_for_gpu(dtype: Any, gpu: Gpu, device: Device) -> bool:
 
 
 def resident(a: Array, gpu: Gpu, device: Device) -> Any:
-    """`a` on the GPU that the caller asks for, so that a chain of steps moves it once; `a` itself where that cannot be."""
+    """`a` on the GPU that the caller asks for, so that a chain of steps moves it once; else `a` itself."""
     if not asks_for_gpu(a.dtype, gpu, device):
         return a
     try:
         return _native.to_device(a, None if device in (None, "gpu") else device)
-    except LapackError:
-        if gpu == "require":
+    except LapackError as error:
+        # Where there is none the first step says so, in the words for the operation that was called.
+        if gpu == "require" and not isinstance(error, GpuUnavailableError):
             raise
-        # The steps say why, each for itself, and once.
         return a
 
 

@@ -87,8 +87,8 @@ def randomized_svd(
     svd_lapack_driver : None or "gesdd"
         Accepted for scikit-learn's sake, as in `svd`.
     gpu, device, return_report
-        As in `svd`; with a GPU asked for, M goes there once and all steps follow it. The report is of the decomposition of
-        the small matrix.
+        As in `svd`; with a GPU asked for, M goes there once and all steps follow it. The report is of the
+        decomposition of the small matrix.
 
     Returns
     -------

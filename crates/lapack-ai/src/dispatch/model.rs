@@ -226,6 +226,9 @@ impl Model {
             (Engine::Cpu, _) => self.cpu.seconds(engine, case),
             (Engine::OpenCl, Some((rates, ops))) if ops.contains(&case.op) => {
                 let stepwise = matches!(case.op, OpKind::Svd | OpKind::SvdVals);
+                if stepwise && case.dtype.is_complex() {
+                    return None;
+                }
                 self.measured.as_ref().filter(|_| stepwise).unwrap_or(rates).seconds(engine, case)
             }
             (Engine::OpenCl, _) => None,

@@ -6,6 +6,7 @@ mod divide_conquer;
 mod merges;
 mod need;
 mod reflectors;
+mod tall;
 
 pub use bidiagonal::{Bidiagonal, bidiagonalise};
 pub use decomposition::{Svd, Vectors, svd};

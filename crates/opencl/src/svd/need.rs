@@ -27,6 +27,13 @@ fn counted([m, n]: [usize; 2], vectors: Vectors, units: usize) -> Need {
     let (l, k) = (m.max(n), m.min(n));
     let times = usize::saturating_mul;
     let (square, whole) = (times(k, k), times(l, k));
+    if vectors != Vectors::Full && factorises_first(l, k) {
+        // R, the inverse, G, its copy and two that are being made, beside the SVD of R; X and U.
+        let small = counted([k, k], vectors, units);
+        let factors = times(whole, if vectors == Vectors::Neither { 1 } else { 2 });
+        let total = factors.saturating_add(times(square, 6)).saturating_add(small.total);
+        return Need { total, largest: whole.max(small.largest) };
+    }
     // P, Z and the parts of sums of the reduction.
     let sums = times(l, 70 + 2 * units).saturating_add(times(k, 70)).saturating_add(130 * units);
     let small = match vectors {
@@ -46,13 +53,49 @@ fn counted([m, n]: [usize; 2], vectors: Vectors, units: usize) -> Need {
 }
 
 /// Why [`super::svd`] does not take a matrix of this shape, in words; `None` if it does.
-pub fn refusal([m, n]: [usize; 2], _vectors: Vectors) -> Option<String> {
-    let l = m.max(n);
-    (l > LONGEST).then(|| format!("a side of {l}, where {LONGEST} is the most"))
+pub fn refusal([m, n]: [usize; 2], vectors: Vectors) -> Option<String> {
+    let (l, k) = (m.max(n), m.min(n));
+    if k > LONGEST {
+        return Some(format!("a matrix with sides of {m} and {n}, where {LONGEST} is the most for the shorter one"));
+    }
+    (vectors == Vectors::Full && l > LONGEST)
+        .then(|| format!("all {l} vectors of a side, where {LONGEST} is the most; full_matrices=False asks for {k}"))
 }
 
 /// Whether [`super::svd`] of an l x s matrix, l >= s, begins with its QR factorisation: where there are more rows than the
 /// reduction takes, and where the reduction of R is so much shorter that it pays.
 pub fn factorises_first(l: usize, s: usize) -> bool {
     l > LONGEST || (s >= 1024 && l >= 2 * s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_grows_with_what_is_wanted_and_with_every_side() {
+        let all = [Vectors::Neither, Vectors::Thin, Vectors::Full];
+        for shape in [[100, 100], [3000, 200], [8000, 8000], [1_000_000, 100]] {
+            let totals = all.map(|vectors| counted(shape, vectors, 132).total);
+            assert!(totals.is_sorted(), "{shape:?}: {totals:?}");
+            for vectors in all {
+                let [m, n] = shape;
+                let of = |shape| counted(shape, vectors, 132);
+                assert_eq!(of([m, n]), of([n, m]));
+                assert!(of([2 * m, n]).total > of([m, n]).total && of([m, n]).largest >= m * n);
+            }
+        }
+        // A copy, and six matrices of its order.
+        let square = counted([8192, 8192], Vectors::Thin, 132);
+        assert!((7.0..7.1).contains(&(square.total as f64 / (8192.0 * 8192.0))));
+        assert_eq!(counted([usize::MAX, 5], Vectors::Full, 1).total, usize::MAX);
+    }
+
+    #[test]
+    fn a_matrix_is_refused_only_for_its_shorter_side_or_for_all_vectors_of_the_longer_one() {
+        assert_eq!(refusal([8192, 8192], Vectors::Full), None);
+        assert_eq!(refusal([10_000_000, 100], Vectors::Thin), None);
+        assert!(refusal([100, 10_000_000], Vectors::Full).is_some_and(|why| why.contains("10000000 vectors")));
+        assert!(refusal([9000, 9000], Vectors::Neither).is_some_and(|why| why.contains("8192")));
+    }
 }
