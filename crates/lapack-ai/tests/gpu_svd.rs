@@ -1,7 +1,7 @@
 //! Singular value decompositions on an OpenCL device over the matrix types and with the ratios of LAPACK's own SVD tests (`DDRVBD`,
 //! whose threshold is 30), against LAPACK's values; fall-backs and cancellation.
 //!
-//! They run on the first GPU, or on PoCL: 60 shapes by default, as many as `LAPACK_AI_SVD_SHAPES` says.
+//! They run on the first GPU, or on PoCL: 200 shapes by default, as many as `LAPACK_AI_SVD_SHAPES` says.
 
 use lapack_ai::cancel::{CancelFlag, cancellable};
 use lapack_ai::gpu::array::{DeviceArray, svd_on_device};
@@ -182,7 +182,7 @@ fn one<T: Scalar>(
 fn lapacks_matrix_types_at_random_shapes_keep_lapacks_ratios() {
     let Some(device) = device() else { return };
     let double = gpu::devices().iter().any(|found| device == Device::On(found.index) && found.info.float64);
-    let shapes = std::env::var("LAPACK_AI_SVD_SHAPES").ok().and_then(|text| text.parse().ok()).unwrap_or(60_usize);
+    let shapes = std::env::var("LAPACK_AI_SVD_SHAPES").ok().and_then(|text| text.parse().ok()).unwrap_or(200_usize);
     let started = Instant::now();
     let (mut random, mut worst) = (Random(0x2545_F491_4F6C_DD1D), 0.0_f64);
     for turn in 0..shapes {

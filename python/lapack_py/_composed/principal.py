@@ -89,7 +89,7 @@ class PCAResult:
         samples = matrices(X, "PCAResult.transform", "X")
         self._fits(samples, self.components.shape[1], "PCAResult.transform", "X", "features")
         require_finite(samples, "PCAResult.transform", "X")
-        coordinates = product(samples - self.mean, adjoint(self.components))
+        coordinates: Array = product(samples - self.mean, adjoint(self.components))
         return coordinates / self._scale() if self.whiten else coordinates
 
     @composed("PCAResult.inverse_transform", "Z")
