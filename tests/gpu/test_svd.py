@@ -65,6 +65,26 @@ def test_host_and_device_arrays_are_decomposed_there(shape, full, dtype):
             assert report.rcond_source == "singular-values"
 
 
+@REAL
+@pytest.mark.parametrize("shape", [(9000, 12), (12, 9000), (2, 8200, 5)])
+def test_sides_of_any_length_are_decomposed(shape, dtype):
+    a = matrix(*shape, dtype=dtype)
+    # Of less than full rank, too.
+    a[..., 3] = a[..., 1]
+    a[..., 4, :] = 0
+    for given in (a, lap.to_device(a)):
+        result, report = lap.svd(given, False, gpu="require", return_report=True)
+        computed_there(report)
+        good(a, *result, f"{shape}")
+    right = lap.svdvals(a, gpu=False)
+    within(np.max(np.abs(lap.svdvals(a, gpu="require") - right)) / right.max(), max(shape), dtype, "values")
+
+
+def test_all_vectors_of_a_long_side_are_refused_with_the_fix():
+    a = np.ones((8193, 2), "float32")
+    refuses(lambda: lap.svd(a, gpu="require"), lap.GpuUnavailableError, "full_matrices=False asks for 2")
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", [(20, 31), (31, 20), (2, 12, 12)])
 def test_every_layout_gives_the_same(layout, shape):
