@@ -116,7 +116,7 @@ fn accept<T: Scalar>(device: Device, what: &str, a: MatrixView<'_, T>, scale: f6
     let k = m.min(n);
     let Svd { u, s, vh, report } = svd(a, on(device, vectors)).unwrap();
     assert_eq!(report.engine, Engine::OpenCl, "{what}: {}", report.reason);
-    let eps: f64 = T::Real::EPSILON.into();
+    let eps = T::Real::EPSILON;
     let s: Vec<f64> = s.into_iter().map(|x| x.into() / scale).collect();
     assert!(s.iter().all(|x| *x >= 0.0) && s.is_sorted_by(|a, b| a >= b), "{what}: {s:?}");
     let mut ratios = Vec::new();
@@ -157,7 +157,7 @@ fn one<T: Scalar>(
     vectors: Vectors,
     random: &mut Random,
 ) -> f64 {
-    let eps: f64 = T::Real::EPSILON.into();
+    let eps = T::Real::EPSILON;
     let smallest = if T::DTYPE.is_double() { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
     let factor = match scale {
         "" => 1.0,

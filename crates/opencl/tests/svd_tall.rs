@@ -168,7 +168,7 @@ fn a_known_spectrum_is_found() {
     // Columns of a Hadamard-like sign pattern are orthogonal: the values are the factors, times sqrt(m).
     let (m, n) = (16_384_usize, 30_usize);
     let factor = |t: usize| 10_f64.powi(-(t as i32) / 2);
-    let sign = |i: usize, j: usize| if (i & (j + 1)).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |i: usize, j: usize| if (i & (j + 1)).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
     let a: Vec<f64> = (0..m * n).map(|at| sign(at / n, at % n) * factor(at % n)).collect();
     let values = tall::<f64>(&gpu, "signs", [m, n], Layout::ColMajor, &a);
     let off = values.iter().enumerate().map(|(t, x)| (x / 128.0 - factor(t)).abs()).fold(0.0, f64::max);

@@ -94,7 +94,7 @@ pub(super) fn check<T: Scalar>(gpu: &Gpu, a: DeviceView<'_>, factors: &Factors<'
         return Ok(started.elapsed());
     }
     let dtype = a.dtype();
-    let eps: f64 = T::Real::EPSILON.into();
+    let eps = T::Real::EPSILON;
     let allowed = SLACK * m.max(n) as f64 * eps;
     let wrong = |what: &str, off: f64| {
         let text = format!("{} gave a wrong SVD: {what} by {off:.1e}", gpu.info().name);
