@@ -117,6 +117,18 @@ fn matrices_of_less_than_full_rank_are_decomposed() {
 }
 
 #[test]
+fn columns_that_differ_by_little_of_what_others_have_much_of_are_decomposed() {
+    // R is ill-conditioned however its rows are scaled: its inverse would not do.
+    let Some(gpu) = gpu() else { return };
+    let n = 34;
+    let mut a = random(M, n, 6);
+    for row in a.chunks_exact_mut(n) {
+        (row[1], row[20]) = (row[0] + 1e-5 * row[2], row[19] + 1e-4 * row[25]);
+    }
+    both(&gpu, "differences", [M, n], Layout::ColMajor, &a);
+}
+
+#[test]
 fn graded_and_extreme_matrices_are_decomposed() {
     let Some(gpu) = gpu() else { return };
     let n = 40;
