@@ -81,7 +81,7 @@ pub struct SvdOut<'a, T: Scalar> {
 ///
 /// # Errors
 /// `LAP-E001` for NaN or Inf, with the place; `LAP-E012` if neither driver converges; `LAP-E030` to `LAP-E034` from
-/// finding the library, sizes and memory; `LAP-E040` if a GPU is required.
+/// finding the library, sizes and memory; `LAP-E040` and `LAP-E041` if a GPU is required; `LAP-E035` if the caller ended the call.
 ///
 /// # Examples
 /// ```
