@@ -99,8 +99,9 @@ fn device() -> Option<String> {
 fn decomposes(mut program: Command, name: &str) {
     let output = program.output().expect("a program");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
+    // LAPACK's own routines say what they think of a NaN.
     assert!(
-        output.status.success() && out == "all decompositions are right\n",
+        output.status.success() && out.ends_with("all decompositions are right\n"),
         "{name}: {}\n{out}{err}",
         output.status
     );

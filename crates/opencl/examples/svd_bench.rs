@@ -136,7 +136,7 @@ fn main() {
     println!("{{\"device\": \"{}\", \"driver\": \"{}\"}}", gpu.info().name, gpu.info().driver);
     let squares = [512, 1024, 2048, 4096, 8192].map(|n| [n, n]);
     for dtype in [DType::Float64, DType::Float32] {
-        for shape in squares.into_iter().chain([[4096, 512], [8192, 2048]]) {
+        for shape in squares.into_iter().chain([[4096, 512], [8192, 2048], [1_000_000, 100]]) {
             for (graded, vectors) in [(false, Vectors::Thin), (true, Vectors::Thin), (false, Vectors::Neither)] {
                 let line = format!(
                     "\"dtype\": \"{}\", \"m\": {}, \"n\": {}, \"matrix\": \"{}\", \"vectors\": {}",

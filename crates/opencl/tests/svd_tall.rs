@@ -158,6 +158,21 @@ fn wide_matrices_are_taken_for_tall_ones() {
 }
 
 #[test]
+fn a_matrix_takes_the_more_steps_the_worse_its_condition() {
+    let Some(gpu) = gpu() else { return };
+    let steps = |condition: f64| {
+        let values: Vec<f64> = (0..20).map(|t| condition.powf(-f64::from(t) / 19.0)).collect();
+        let data = with_values(M, &values, 2);
+        let a = OnDevice::<f32>::new(&gpu, Layout::ColMajor, [1, M, 20], |_, i, j| data[i * 20 + j].into());
+        let trace = Trace::default();
+        trace.enter(|| svd(&gpu, a.view(), Vectors::Neither)).unwrap();
+        trace.spans().iter().filter(|span| span.name == "take_upper").count()
+    };
+    let taken = [1.0, 30.0, 1e8].map(steps);
+    assert!(taken[..2] == [1, 2] && taken[2] > 2 && taken[2] <= 5, "{taken:?}");
+}
+
+#[test]
 fn the_same_matrix_gives_the_same_bits() {
     let Some(gpu) = gpu() else { return };
     let values: Vec<f64> = (0..20).map(|t| 10_f64.powi(-t)).collect();

@@ -8,7 +8,13 @@
 //!
 //! until |X^T X - I|_F <= 1/2. That is found before the last step, whose X then has condition below 2, so that its Q is as near
 //! to orthonormal as the sums of G are accurate. Columns of any scale do no harm: pivots and shifts are relative to G's own
-//! diagonal. A well-conditioned A takes two steps (CholeskyQR2; Yamamoto, Nakatsukasa, Yanagisawa, Fukaya, ETNA 44 (2015) 306).
+//! diagonal. A well-conditioned A takes two steps (CholeskyQR2; Yamamoto, Nakatsukasa, Yanagisawa, Fukaya, ETNA 44 (2015) 306),
+//! and one that is nearly orthogonal itself, as random matrices are, a single one: singular values within a factor of kappa add
+//! at least kappa + 1/kappa - 2 to |R|_F |R^-1|_F, which is n if all are equal, so that
+//!
+//! ```text
+//! kappa <= |R|_F |R^-1|_F - n + 2
+//! ```
 //!
 //! Where a pivot says that the condition is above what a step can do, G is shifted, and steps go on until it is below
 //! (shifted CholeskyQR3; Fukaya, Kannan, Nakatsukasa, Yamamoto, Yanagisawa, SIAM J. Sci. Comput. 42 (2020) A477). A itself is
@@ -40,6 +46,10 @@ const MOST_STEPS: usize = 8;
 const NOISE: f64 = 4.0;
 /// |R| |R^-1| over n up to which a product with the inverse is as good as substitution.
 const WELL_CONDITIONED: f64 = 8.0;
+
+/// Condition of a matrix whose first step is the last: its square is how much farther than the sums of G its Q is from
+/// orthonormal.
+const NEARLY_ORTHOGONAL: f64 = 2.5;
 
 const ONE: Complex64 = Complex64::new(1.0, 0.0);
 
@@ -219,6 +229,9 @@ impl Tall<'_> {
             let inverse = self.memory(n * n)?;
             self.set_identity(self.square(&inverse)?)?;
             self.solve(self.square(&inverse)?, &g)?;
+            let size = |block| Ok::<_, Fault>(norm(gpu, Norm::Frobenius, self.square(block)?)?[0]);
+            // Of the last step nothing more need be known.
+            let sizes = if last { n as f64 } else { size(&g)? * size(&inverse)? };
             r = Some(match r {
                 None => self.copied(&g)?,
                 Some(former) => {
@@ -227,11 +240,10 @@ impl Tall<'_> {
                     joined
                 }
             });
-            if last {
+            if last || sizes - n as f64 + 2.0 <= NEARLY_ORTHOGONAL {
                 return Ok(Factors { x, inverse, r: r.expect("made just above") });
             }
-            let size = |block| Ok::<_, Fault>(norm(gpu, Norm::Frobenius, self.square(block)?)?[0]);
-            x = Last::Own(if size(&g)? * size(&inverse)? <= WELL_CONDITIONED * n as f64 {
+            x = Last::Own(if sizes <= WELL_CONDITIONED * n as f64 {
                 let next = self.memory(self.m * n)?;
                 self.product(x.view(self, a)?, self.square(&inverse)?, self.tall(&next)?)?;
                 next
