@@ -242,6 +242,9 @@ def test_small_matrices_are_the_cpus_and_the_choice_has_numbers():
     # A and its copy, and six matrices of its order.
     assert explained.memory_needed == pytest.approx(8 * 4 * 2000**2, rel=0.02)
     assert lap.explain_dispatch("svdvals", (2000, 2000), "float32").memory_needed < explained.memory_needed / 3
+    refused = lap.explain_dispatch("svd", (9000, 9000), "float32")
+    assert refused.engine == "cpu"
+    assert "8192 is the most" in refused.reason or "predicted" in refused.reason
 
 
 def test_batches_of_small_matrices_are_left_to_the_cpu():

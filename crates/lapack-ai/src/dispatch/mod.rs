@@ -354,14 +354,20 @@ pub fn explain(case: &Case) -> Explanation {
         Some(vectors) => gpu::svd::bytes(gpu, [case.m, case.n], case.dtype, vectors),
         None => case.operand_bytes().iter().sum::<usize>() + case.result_bytes(),
     };
+    // What the device does not take it is not asked for.
+    let refused = gpu
+        .as_ref()
+        .zip(svd_vectors(case))
+        .filter(|_| choice.engine == Engine::OpenCl)
+        .and_then(|(gpu, vectors)| gpu::svd::fits(gpu, [case.m, case.n], case.dtype, vectors, 0).err());
     let has_kernel = choice.prediction.gpu.is_some();
     let reason = match slot {
         None => gpu::choose(Device::Auto).map_or_else(|why| why, |_| String::new()),
         Some(_) if !worth_asking(case) => TOO_SMALL.to_string(),
-        Some(_) => choice.reason(),
+        Some(_) => refused.clone().unwrap_or_else(|| choice.reason()),
     };
     Explanation {
-        engine: if worth_asking(case) { choice.engine } else { Engine::Cpu },
+        engine: if worth_asking(case) && refused.is_none() { choice.engine } else { Engine::Cpu },
         reason,
         prediction: choice.prediction,
         measured: choice.source == Source::Measured,

@@ -43,10 +43,21 @@ pub fn prefers_device(a: &DeviceArray, vectors: Vectors, device: Device) -> bool
         Device::Auto => {
             let count = a.shape[..axes - 2].iter().product();
             let _inside = fork::inside();
-            fits(&a.gpu, shape, dtype, vectors).is_ok()
+            fits(&a.gpu, shape, dtype, vectors, kept(shape, dtype, vectors, count)).is_ok()
                 && dispatch::prefers_device(a.slot, &case(dtype, shape, count, vectors).0)
         }
     }
+}
+
+/// Bytes of the factors of the other matrices of a batch: each by itself first, then all in one block.
+fn kept([m, n]: [usize; 2], dtype: DType, vectors: Vectors, count: usize) -> usize {
+    let k = m.min(n);
+    let elements = match vectors {
+        Vectors::None => k,
+        Vectors::Thin => k.saturating_mul(m + n + 1),
+        Vectors::Full => m.saturating_mul(m).saturating_add(n.saturating_mul(n)),
+    };
+    if count > 1 { elements.saturating_mul(2 * count).saturating_mul(dtype.size()) } else { 0 }
 }
 
 /// Singular value decomposition of real device arrays (..., m, n), on their device; the factors stay there. Waits.
@@ -81,7 +92,7 @@ pub fn svd_on_device(a: &DeviceArray, vectors: Vectors, options: CallOptions) ->
         report.reason = "the operand lies on the device".into();
         report.device = Some(Arc::from(a.device_name()));
         report.routine = "svd";
-        let outcome = match fits(&a.gpu, shape, dtype, vectors) {
+        let outcome = match fits(&a.gpu, shape, dtype, vectors, kept(shape, dtype, vectors, count)) {
             Ok(()) => lease.settle(factors(a, dtype, vectors, report)),
             // No verdict on the device: the lease ends unused.
             Err(why) => Err(refused(why)),

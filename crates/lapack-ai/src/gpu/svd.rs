@@ -39,19 +39,18 @@ pub(super) fn on_device(vectors: Vectors) -> lapack_ai_opencl::svd::Vectors {
     }
 }
 
-/// Whether `gpu` can decompose an m x n matrix that is not there yet.
+/// Whether `gpu` can decompose an m x n matrix that is not there yet, with `beside` bytes for what else must be.
 ///
 /// # Errors
 /// Why not, with the numbers.
-pub(crate) fn fits(gpu: &Gpu, shape: [usize; 2], dtype: DType, vectors: Vectors) -> Result<(), String> {
+pub(crate) fn fits(gpu: &Gpu, shape: [usize; 2], dtype: DType, vectors: Vectors, beside: usize) -> Result<(), String> {
     if let Some(why) = refusal(shape, on_device(vectors)) {
         return Err(format!("the decomposition on a GPU does not take {why}"));
     }
-    let need = need(gpu, shape, dtype, on_device(vectors));
-    let own = shape[0] * shape[1] * dtype.size();
+    let largest = need(gpu, shape, dtype, on_device(vectors)).largest;
     // The pool's blocks are up to an eighth larger than what was asked for.
-    let (total, have) = (need.total.saturating_add(own), gpu.available() / 8 * 7);
-    let (largest, most) = (need.largest, gpu.info().max_allocation as usize);
+    let (total, have) = (bytes(gpu, shape, dtype, vectors).saturating_add(beside), gpu.available() / 8 * 7);
+    let most = gpu.info().max_allocation as usize;
     let gb = |bytes: usize| bytes as f64 / 1e9;
     let name = &gpu.info().name;
     if total > have {
@@ -67,7 +66,7 @@ pub(crate) fn fits(gpu: &Gpu, shape: [usize; 2], dtype: DType, vectors: Vectors)
     Ok(())
 }
 
-/// Bytes of the device that a matrix and its decomposition take; `None` where it is refused whatever there is.
+/// Bytes of the device that a matrix and its decomposition take.
 pub(crate) fn bytes(gpu: &Gpu, shape: [usize; 2], dtype: DType, vectors: Vectors) -> usize {
     need(gpu, shape, dtype, on_device(vectors)).total.saturating_add(shape[0] * shape[1] * dtype.size())
 }

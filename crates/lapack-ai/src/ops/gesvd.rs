@@ -116,7 +116,7 @@ impl<T: Scalar<Real = T>> Gesvd<T> {
         let mut report = Report::new("svd", T::DTYPE, m, n, 1);
         let (case, _) = case(T::DTYPE, [m, n], 1, vectors);
         let device = if dispatch::worth_asking(&case) { Device::Gpu } else { Device::Cpu };
-        let fits = |gpu: &Gpu| fits(gpu, [m, n], T::DTYPE, vectors);
+        let fits = |gpu: &Gpu| fits(gpu, [m, n], T::DTYPE, vectors, 0);
         let _inside = crate::fork::inside();
         let on_gpu = |slot, gpu: &Gpu, report: &mut Report| {
             // SAFETY: the caller's promise.

@@ -158,7 +158,7 @@ fn run<T: Scalar>(
         return on_cpu(report);
     }
     let (case, teaches) = case(T::DTYPE, [m, n], count, options.vectors);
-    let fits = |gpu: &Gpu| fits(gpu, [m, n], T::DTYPE, options.vectors);
+    let fits = |gpu: &Gpu| fits(gpu, [m, n], T::DTYPE, options.vectors, 0);
     let on_gpu = |slot, gpu: &Gpu, report: &mut Report| {
         if k == 0 || count == 0 {
             no_values(out);
