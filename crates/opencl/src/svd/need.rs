@@ -65,7 +65,7 @@ pub fn refusal([m, n]: [usize; 2], vectors: Vectors) -> Option<String> {
 /// Whether [`super::svd`] of an l x s matrix, l >= s, begins with its QR factorisation: where there are more rows than the
 /// reduction takes, and where the reduction of R is so much shorter that it pays.
 pub fn factorises_first(l: usize, s: usize) -> bool {
-    l > LONGEST || (s >= 1024 && l >= 2 * s)
+    l > s && (l > LONGEST || (s >= 1024 && l >= 2 * s))
 }
 
 #[cfg(test)]
@@ -89,6 +89,9 @@ mod tests {
         let square = counted([8192, 8192], Vectors::Thin, 132);
         assert!((7.0..7.1).contains(&(square.total as f64 / (8192.0 * 8192.0))));
         assert_eq!(counted([usize::MAX, 5], Vectors::Full, 1).total, usize::MAX);
+        // What is refused has its numbers too.
+        let refused = counted([9000, 9000], Vectors::Thin, 132).total;
+        assert!(refused > square.total && counted([20_000, 9000], Vectors::Thin, 132).total > refused);
     }
 
     #[test]
