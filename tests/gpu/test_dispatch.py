@@ -87,11 +87,15 @@ def test_every_operation_is_explained_for_every_type(op):
         assert text == repr(explained)
         assert text.startswith(f"{op}: {explained.engine}, since ")
         assert "predicted: cpu " in text
-        if op == "matmul":
+        decomposed = op in ("svd", "svdvals") and np.dtype(dtype).kind == "f"
+        if op == "matmul" or decomposed:
             size = np.dtype(dtype).itemsize
             assert explained.prediction["gpu"] > 0
             assert explained.prediction["transfer"] > 0
-            assert explained.memory_needed == 3 * 300 * 300 * size
+            if op == "matmul":
+                assert explained.memory_needed == 3 * 300 * 300 * size
+            else:
+                assert explained.memory_needed >= 2 * 300 * 300 * size
             assert explained.memory_available > explained.memory_needed
             assert "GB needed" in text
         else:

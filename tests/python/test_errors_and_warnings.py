@@ -303,7 +303,10 @@ def test_no_gpu_asked_for_no_word_about_it(keywords):
 def test_the_reason_is_that_of_the_call():
     small, large = np.eye(8), np.ones((128, 128))
     for call, reason in (
-        (lambda **k: lap.svd(small, **k), "this operation has no GPU kernel yet"),
+        (lambda **k: lap.qr(small, **k), "this operation has no GPU kernel yet"),
+        (lambda **k: lap.svd(small, **k), "too small to be worth a GPU"),
+        (lambda **k: lap.svd(large, **k), "no GPU was found"),
+        (lambda **k: lap.svd(small + 0j, **k), "complex matrices are decomposed by the CPU"),
         (lambda **k: lap.matmul(small, small, **k), "too small to be worth a GPU"),
         (lambda **k: lap.matmul(large, large, **k), "no GPU was found"),
         (lambda **k: lap.matmul(large, large, gpu=False, **k), "asked for"),

@@ -1,4 +1,4 @@
-/* LAPACK AI for C and Fortran: the general matrix product with a choice of algorithm.
+/* LAPACK AI for C and Fortran: the general matrix product with a choice of algorithm, and the singular value decomposition on a GPU.
  *
  * Link with -llapack_ai, or with liblapack_ai.a and -lpthread -ldl -lm. Matrices are column-major, as in BLAS. All functions may
  * be called by several threads at once.
@@ -60,6 +60,23 @@ void dgemm_alphax_(const char *algorithm, const char *transa, const char *transb
 void sgemm_alphax_(const char *algorithm, const char *transa, const char *transb, const int32_t *m, const int32_t *n,
                    const int32_t *k, const float *alpha, const float *a, const int32_t *lda, const float *b,
                    const int32_t *ldb, const float *beta, float *c, const int32_t *ldc);
+
+/* DGESVDOCL and SGESVDOCL: A = U diag(S) VT of an m x n matrix by an OpenCL device, with the arguments of LAPACK's DGESVD: JOBU and
+ * JOBVT ('A' all vectors, 'S' the first min(m, n), 'O' those over A, 'N' none), M, N, A, LDA, S, U, LDU, VT, LDVT, WORK, LWORK
+ * (-1 asks for the best length, which comes in WORK(1)), INFO. Errors are as accurate as DGESVD's, and illegal arguments have its
+ * numbers: they go through XERBLA, and INFO is minus the number.
+ *
+ * DGESVD itself of the LAPACK in use computes, in WORK, where no device is usable (see LAPACK_GPU_DEVICE), where one fails or has
+ * not enough memory, for NaN and Inf, and for matrices of less than about a million operations. Where there is neither, one line
+ * on standard error says so and INFO is min(m, n) + 1. Unless jobs say 'O' a device leaves A as it is. */
+void dgesvdocl_(const char *jobu, const char *jobvt, const int32_t *m, const int32_t *n, double *a, const int32_t *lda, double *s,
+                double *u, const int32_t *ldu, double *vt, const int32_t *ldvt, double *work, const int32_t *lwork,
+                int32_t *info);
+void sgesvdocl_(const char *jobu, const char *jobvt, const int32_t *m, const int32_t *n, float *a, const int32_t *lda, float *s,
+                float *u, const int32_t *ldu, float *vt, const int32_t *ldvt, float *work, const int32_t *lwork, int32_t *info);
+
+/* 1 if a device computed this thread's last call of DGESVDOCL or SGESVDOCL, else 0. */
+int lapack_ai_last_on_gpu(void);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,9 @@
 //! The names under which programs in C and Fortran call the library: `include/lapack_ai.h` says what each does.
 
+use lapack_ai::Engine;
 use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Product, Refused};
-use lapack_ai_fortran::{export_gemm_alpha, gemm};
+use lapack_ai_fortran::{export_gemm_alpha, export_gesvdocl, gemm};
+use std::cell::Cell;
 use std::ffi::{c_char, c_int};
 
 export_gemm_alpha!(
@@ -20,6 +22,23 @@ export_gemm_alpha!(
     sgemm_alpha_ sgemm_alpha sgemm_alpha__,
     sgemm_alphax_ sgemm_alphax sgemm_alphax__
 );
+
+export_gesvdocl!(f64, "DGESVDOCL", note_engine, dgesvdocl_ dgesvdocl dgesvdocl__);
+export_gesvdocl!(f32, "SGESVDOCL", note_engine, sgesvdocl_ sgesvdocl sgesvdocl__);
+
+thread_local! {
+    static LAST_ON_GPU: Cell<bool> = const { Cell::new(false) };
+}
+
+fn note_engine(engine: Option<Engine>) {
+    LAST_ON_GPU.set(engine == Some(Engine::OpenCl));
+}
+
+/// Whether a GPU computed this thread's last `DGESVDOCL` or `SGESVDOCL`.
+#[unsafe(no_mangle)]
+pub extern "C" fn lapack_ai_last_on_gpu() -> c_int {
+    c_int::from(LAST_ON_GPU.get())
+}
 
 /// The size is one that the algorithm does not take.
 const WRONG_SIZE: c_int = 1;

@@ -22,8 +22,8 @@ fn forms() -> [(&'static str, Vec<String>); 2] {
     ]
 }
 
-/// Compiles `source` and runs it.
-fn run(compiler: &str, name: &str, source: &str, flags: &[&str], link: &[String]) -> Output {
+/// Compiles `source`.
+fn compiled(compiler: &str, name: &str, source: &str, flags: &[&str], link: &[String]) -> Command {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let include = format!("-I{}/include", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(compiler);
@@ -31,7 +31,12 @@ fn run(compiler: &str, name: &str, source: &str, flags: &[&str], link: &[String]
     command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     let compiled = command.output().expect("a compiler");
     assert!(compiled.status.success(), "{name}: {}", text(&compiled.stderr));
-    Command::new(&program).output().expect("a program")
+    Command::new(&program)
+}
+
+/// Compiles `source` and runs it.
+fn run(compiler: &str, name: &str, source: &str, flags: &[&str], link: &[String]) -> Output {
+    compiled(compiler, name, source, flags, link).output().expect("a program")
 }
 
 fn is_right(output: &Output, name: &str) {
@@ -75,6 +80,66 @@ fn a_program_in_fortran_links_the_shared_library_and_the_static_one() {
     for (form, link) in forms() {
         let name = format!("products_fortran_{form}");
         is_right(&run("gfortran", &name, &source("products.f90"), &["-Wall", "-Werror"], &link), &name);
+    }
+}
+
+/// The OpenCL device of the tests, as `LAPACK_GPU_DEVICE` names it: the one that `LAPACK_AI_TEST_DEVICE` says, else the first GPU,
+/// else PoCL. `None` where there is none, after one line.
+fn device() -> Option<String> {
+    let devices = lapack_ai::gpu::devices();
+    if devices.is_empty() {
+        assert!(std::env::var_os("LAPACK_AI_NO_SKIPS").is_none(), "no OpenCL device, and no test may be skipped");
+        println!("skipped: no OpenCL device (Debian: apt install pocl-opencl-icd)");
+        return None;
+    }
+    let first = devices.iter().find(|device| !device.info.is_cpu).map(|device| device.index.to_string());
+    Some(std::env::var("LAPACK_AI_TEST_DEVICE").ok().or(first).unwrap_or_else(|| "pocl".to_string()))
+}
+
+fn decomposes(mut program: Command, name: &str) {
+    let output = program.output().expect("a program");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    // LAPACK's own routines say what they think of a NaN.
+    assert!(
+        output.status.success() && out.ends_with("all decompositions are right\n"),
+        "{name}: {}\n{out}{err}",
+        output.status
+    );
+}
+
+#[test]
+fn decompositions_of_a_program_in_c_are_right_on_a_device_and_by_lapack() {
+    if !has("cc", "gcc") {
+        return;
+    }
+    for (form, link) in forms() {
+        let name = format!("decompositions_c_{form}");
+        let program = || compiled("cc", &name, &source("decompositions.c"), &STRICT, &link);
+        let mut by_lapack = program();
+        by_lapack.env("LAPACK_GPU_ENABLED", "false");
+        decomposes(by_lapack, &name);
+        if let Some(device) = device() {
+            let mut on_device = program();
+            on_device.arg("gpu").env("LAPACK_GPU_DEVICE", device);
+            decomposes(on_device, &name);
+        }
+    }
+}
+
+#[test]
+fn decompositions_of_a_program_in_fortran_are_right_on_a_device_and_by_lapack() {
+    if !has("gfortran", "gfortran") {
+        return;
+    }
+    for (form, link) in forms() {
+        let name = format!("decompositions_fortran_{form}");
+        let program = || compiled("gfortran", &name, &source("decompositions.f90"), &["-Wall", "-Werror"], &link);
+        decomposes(program(), &name);
+        if let Some(device) = device() {
+            let mut on_device = program();
+            on_device.env("LAPACK_GPU_DEVICE", device);
+            decomposes(on_device, &name);
+        }
     }
 }
 

@@ -1,10 +1,11 @@
-//! What programs in C and Fortran see of the library, but for the names: the argument rules of `xGEMM`, errors through
+//! What programs in C and Fortran see of the library, but for the names: the argument rules of `xGEMM` and `xGESVD`, errors through
 //! `XERBLA`, one letter for an algorithm.
 //!
 //! `crates/capi` and `crates/dropin` give these functions their names. All are `C-unwind`: a program's own `XERBLA` may leave by
 //! an exception, as Octave's does.
 
 pub mod gemm;
+pub mod svd;
 mod xerbla;
 
 pub use xerbla::xerbla;

@@ -142,7 +142,7 @@ fn main() {
         })
         .collect();
     let squares = [512, 1024, 2048, 4096, 8192].map(|n| [n, n]);
-    let usual = squares.into_iter().chain([[4096, 512], [8192, 2048]]).collect();
+    let usual = squares.into_iter().chain([[4096, 512], [8192, 2048], [1_000_000, 100]]).collect();
     let shapes = if shapes.is_empty() { usual } else { shapes };
     for dtype in [DType::Float64, DType::Float32] {
         for &shape in &shapes {

@@ -9,6 +9,7 @@
 //! of its own spinning for 0.2 s, and on a machine whose other cores wait for each other in a threaded BLAS every call of
 //! that BLAS takes several ticks of the scheduler longer.
 
+use crate::cancel::unless_interrupted;
 use crate::discovery::{Candidate, DeviceId, DeviceInfo};
 use crate::fault::{Fault, FaultKind, check, injected};
 use crate::handle::{Handle, RawBuffer, RawContext, RawEvent, RawKernel, RawQueue, abandon, enter_process};
@@ -264,7 +265,7 @@ impl Gpu {
     /// multiple of `local`.
     ///
     /// # Errors
-    /// `BuildFailed` with the compiler's first error, or what the driver refused.
+    /// `BuildFailed` with the compiler's first error, `Cancelled` under [`crate::interruptible`], or what the driver refused.
     pub fn launch(
         &self,
         source: &Source,
@@ -276,6 +277,7 @@ impl Gpu {
     ) -> Result<(), Fault> {
         let shared = &self.shared;
         shared.usable()?;
+        unless_interrupted()?;
         let program = shared.programs.get(shared, source, options)?;
         let object = program.kernel(kernel)?;
         let api = shared.api();
@@ -320,10 +322,11 @@ impl Gpu {
     /// Waits for the last kernel that was given this block.
     ///
     /// # Errors
-    /// `TimedOut`, `DeviceLost`.
+    /// `TimedOut`, `DeviceLost`; `Cancelled` under [`crate::interruptible`], after which the kernels run on, in front of all
+    /// later ones.
     pub fn wait_for(&self, block: &Block) -> Result<(), Fault> {
         match block.last() {
-            Some(event) => self.shared.wait(&event),
+            Some(event) => self.shared.noted(self.shared.wait_unnoted(&event, true)),
             None => Ok(()),
         }
     }
@@ -434,7 +437,7 @@ impl Shared {
     /// # Errors
     /// `TimedOut`, after which the device counts as lost; what the driver says of the command.
     pub(crate) fn wait(&self, event: &Event) -> Result<(), Fault> {
-        self.noted(self.wait_unnoted(event))
+        self.noted(self.wait_unnoted(event, false))
     }
 
     /// Whether a command has ended.
@@ -457,7 +460,7 @@ impl Shared {
         }
     }
 
-    fn wait_unnoted(&self, event: &Event) -> Result<(), Fault> {
+    fn wait_unnoted(&self, event: &Event, may_leave: bool) -> Result<(), Fault> {
         if injected(FaultKind::TimedOut) {
             return Err(Fault::new(FaultKind::TimedOut, "a command did not end in time (injected)"));
         }
@@ -486,6 +489,9 @@ impl Shared {
                 }
                 thread::yield_now();
             } else {
+                if may_leave {
+                    unless_interrupted()?;
+                }
                 thread::sleep((waited / 50).min(Duration::from_millis(1)));
             }
         }

@@ -3,6 +3,7 @@
 //! The OpenCL loader is opened at run time; without one the library works and says what is missing. This crate knows
 //! devices and matrices on them; it does not know LAPACK, the operations, or when a GPU is worth its transfers.
 
+mod cancel;
 mod copiers;
 mod discovery;
 mod fault;
@@ -17,6 +18,7 @@ pub mod svd;
 mod trace;
 pub mod tune;
 
+pub use cancel::interruptible;
 pub use discovery::{Candidate, DeviceInfo, FoundBy, candidates, discover};
 pub use fault::{Fault, FaultKind, inject, injected};
 pub use gpu::{Arg, Gpu, Settings};

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .. import _native
 from .._convert import as_array
-from .._errors import LapackError, raised_here
+from .._errors import GpuUnavailableError, LapackError, raised_here
 
 Array: TypeAlias = NDArray[Any]
 Gpu: TypeAlias = Literal["auto", "require"] | bool | None
@@ -107,13 +107,38 @@ def answer(result: _Result, report: _native.Report | None, return_report: bool) 
     return (result, report) if return_report else result
 
 
-def adjoint(a: Array) -> Array:
+def asks_for_gpu(dtype: Any, gpu: Gpu, device: Device) -> bool:
+    """Whether the caller names a GPU, and numbers of the type are decomposed there."""
+    return np.dtype(dtype).kind == "f" and (gpu is True or gpu == "require" or device not in (None, "auto", "cpu"))
+
+
+def resident(a: Array, gpu: Gpu, device: Device) -> Any:
+    """`a` on the GPU that the caller asks for, so that a chain of steps moves it once; else `a` itself."""
+    if not asks_for_gpu(a.dtype, gpu, device):
+        return a
+    try:
+        return _native.to_device(a, None if device in (None, "gpu") else device)
+    except LapackError as error:
+        # Where there is none the first step says so, in the words for the operation that was called.
+        if gpu == "require" and not isinstance(error, GpuUnavailableError):
+            raise
+        return a
+
+
+def at_host(a: Any) -> Array:
+    """`a`, copied back if it lies on a device."""
+    host: Array = a.numpy() if isinstance(a, _native.DeviceArray) else a
+    return host
+
+
+def adjoint(a: Any) -> Any:
     """Conjugate transpose of each matrix."""
+    if isinstance(a, _native.DeviceArray):
+        return a.conj().mT
     turned = np.swapaxes(a, -1, -2)
     return np.conj(turned) if a.dtype.kind == "c" else turned
 
 
-def product(a: Array, b: Array, gpu: Gpu = "auto", device: Device = None) -> Array:
-    """Matrix product of stacks of matrices."""
-    result: Array = _native.matmul(a, b, gpu=gpu, device=device)
-    return result
+def product(a: Any, b: Any, gpu: Gpu = "auto", device: Device = None) -> Any:
+    """Matrix product of stacks of matrices; on the device if one of them lies there."""
+    return _native.matmul(a, b, gpu=gpu, device=device)

@@ -23,7 +23,19 @@ import numpy as np
 
 from .. import _native
 from .._errors import composed, raised_here
-from ._common import Array, Device, Gpu, adjoint, answer, bad_option, bad_shape, matrices, product, require_finite
+from ._common import (
+    Array,
+    Device,
+    Gpu,
+    adjoint,
+    answer,
+    asks_for_gpu,
+    bad_option,
+    bad_shape,
+    matrices,
+    product,
+    require_finite,
+)
 from .norms import norm
 from .randomized import RandomState, at_least, flipped, generator, randomized_svd
 
@@ -77,7 +89,7 @@ class PCAResult:
         samples = matrices(X, "PCAResult.transform", "X")
         self._fits(samples, self.components.shape[1], "PCAResult.transform", "X", "features")
         require_finite(samples, "PCAResult.transform", "X")
-        coordinates = product(samples - self.mean, adjoint(self.components))
+        coordinates: Array = product(samples - self.mean, adjoint(self.components))
         return coordinates / self._scale() if self.whiten else coordinates
 
     @composed("PCAResult.inverse_transform", "Z")
@@ -129,7 +141,7 @@ def pca(
     svd_solver : "auto", "full", "covariance_eigh" or "randomized"
         "auto" takes the covariance for up to 1000 features and at least ten times as many samples (if its accuracy
         suffices), the full SVD for up to 500 samples and features, the randomized one for fewer components than 80 % of
-        min(n, p), and else the full one.
+        min(n, p), and else the full one; with a GPU asked for, the full one instead of the covariance.
     whiten : bool
         Let `transform` divide by the standard deviation of each component.
     n_oversamples, n_iter, random_state
@@ -170,6 +182,9 @@ def pca(
         mean = x.mean(axis=0, dtype=np.result_type(x.dtype, np.float64)).astype(x.dtype)
         centred = x - mean
     solver = svd_solver if svd_solver != "auto" else _choice(n, p, wanted)
+    if svd_solver == "auto" and solver == "covariance_eigh" and asks_for_gpu(x.dtype, gpu, device):
+        # Eigenvectors are the CPU's; a GPU decomposes the tall matrix itself.
+        solver = "full"
     found = None
     if solver == "covariance_eigh":
         found = _by_covariance(centred, wanted, engine, checked=svd_solver == "auto")

@@ -30,10 +30,12 @@ from ._common import (
     Gpu,
     adjoint,
     answer,
+    at_host,
     bad_option,
     matrices,
     product,
     require_finite,
+    resident,
     whole_number,
 )
 from .norms import norm
@@ -85,7 +87,8 @@ def randomized_svd(
     svd_lapack_driver : None or "gesdd"
         Accepted for scikit-learn's sake, as in `svd`.
     gpu, device, return_report
-        As in `svd`. The report is of the decomposition of the small matrix.
+        As in `svd`; with a GPU asked for, M goes there once and all steps follow it. The report is of the
+        decomposition of the small matrix.
 
     Returns
     -------
@@ -122,38 +125,50 @@ def randomized_svd(
     turned = rows < columns if isinstance(transpose, str) else bool(transpose)
     rng = generator(random_state, "randomized_svd")
     engine: dict[str, Any] = {"gpu": gpu, "device": device}
-    work = np.swapaxes(a, -1, -2) if turned else a
+    there = resident(a, gpu, device)
+    work = _turned(there) if turned else there
     q = _range(work, min(wanted + extra, rows, columns), iterations, normalized, rng, engine)
     (w, s, vh), report = _native.svd(product(adjoint(q), work, **engine), False, **engine, return_report=True)
     k = min(wanted, s.shape[-1])
-    u, s, vh = product(q, w[..., :k], **engine), s[..., :k], vh[..., :k, :]
+    u, s, vh = (at_host(x) for x in (product(q, w[..., :k], **engine), s[..., :k], vh[..., :k, :]))
     if turned:
         u, vh = np.swapaxes(vh, -1, -2), np.swapaxes(u, -1, -2)
     if flip_sign:
         u, vh = flipped(u, vh, by_u=True)
-    bound = _error_bound(a, u, s, vh, rng, engine)
+    bound = _error_bound(there, u, s, vh, rng, engine)
     return answer(RandomizedSVDResult(u, s, vh, bound), report, return_report)
 
 
-def _range(a: Array, size: int, iterations: int, normalized: bool, rng: Any, engine: dict[str, Any]) -> Array:
-    """Orthonormal columns that nearly span the range of a."""
-    q = _gaussian((*a.shape[:-2], a.shape[-1], size), a.dtype, rng)
+def _turned(a: Any) -> Any:
+    """Each matrix transposed."""
+    return a.mT if isinstance(a, _native.DeviceArray) else np.swapaxes(a, -1, -2)
+
+
+def _orthonormal(q: Any, engine: dict[str, Any]) -> Any:
+    """Orthonormal columns with the range of q: by QR, on a device, which has no kernel for it, by the SVD."""
+    if isinstance(q, _native.DeviceArray):
+        return _native.svd(q, False, **engine).U
+    return _native.qr(q, **engine).Q
+
+
+def _range(a: Any, size: int, iterations: int, normalized: bool, rng: Any, engine: dict[str, Any]) -> Any:
+    """Orthonormal columns that nearly span the range of a, which may lie on a device; then they do too."""
+    q: Any = _gaussian((*a.shape[:-2], a.shape[-1], size), a.dtype, rng)
     for _ in range(iterations):
         q = product(a, q, **engine)
         if normalized:
-            q = _native.qr(q, **engine).Q
+            q = _orthonormal(q, engine)
         # The adjoint of a tall block is cheaper than that of a.
         q = adjoint(product(adjoint(q), a, **engine))
         if normalized:
-            q = _native.qr(q, **engine).Q
-    basis: Array = _native.qr(product(a, q, **engine), **engine).Q
-    return basis
+            q = _orthonormal(q, engine)
+    return _orthonormal(product(a, q, **engine), engine)
 
 
-def _error_bound(a: Array, u: Array, s: Array, vh: Array, rng: Any, engine: dict[str, Any]) -> Any:
+def _error_bound(a: Any, u: Array, s: Array, vh: Array, rng: Any, engine: dict[str, Any]) -> Any:
     """Equation (4.3) for a - u diag(s) vh, with `PROBES` vectors that nothing before depends on."""
     probes = _gaussian((*a.shape[:-2], a.shape[-1], PROBES), a.dtype, rng)
-    rest = product(a, probes, **engine)
+    rest = at_host(product(a, probes, **engine))
     rest = rest - product(u * s[..., None, :], product(vh, probes, **engine), **engine)
     largest = np.max(norm(rest, axis=-2), axis=-1)
     return np.asarray(10 * math.sqrt(2 / math.pi) * largest, dtype=s.dtype)[()]

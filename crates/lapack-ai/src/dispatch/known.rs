@@ -10,15 +10,16 @@ use super::model::{Case, Model, OpKind, Rates, Source};
 use super::store::{Key, Store};
 use crate::gpu::{self, Slot};
 use crate::report::Engine;
-use lapack_ai_core::{DType, Result};
-use lapack_ai_opencl::DeviceInfo;
+use lapack_ai_core::{Complex64, DType, Result};
+use lapack_ai_opencl::kernels::{DeviceView, copy::copy, gemm::gemm, scale::scale};
+use lapack_ai_opencl::{DeviceInfo, Fault};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Operations with GPU kernels.
-const ON_GPU: [OpKind; 1] = [OpKind::Matmul];
+const ON_GPU: [OpKind; 3] = [OpKind::Matmul, OpKind::Svd, OpKind::SvdVals];
 /// Name of the file.
 const FILE: &str = "model";
 /// How often what calls have taught is written down.
@@ -138,6 +139,10 @@ impl Known {
         let cpu_part = if slot.is_some() { ops.len() as f64 / tables } else { 1.0 };
         if let Some(slot) = slot.filter(|_| !gpu_ops.is_empty()) {
             points += measure_transfers(slot, &mut model);
+            if !model.has_rates() {
+                // Where that fails, what the driver says stays.
+                let _ = measure_rates(slot, &mut model);
+            }
             let plan = Plan { engine: Engine::OpenCl, ops: gpu_ops, dtypes: dtypes.to_vec(), budget };
             let mut run = |case: &Case, engine| runner.run_on(case, engine, slot.index);
             let mut told =
@@ -172,6 +177,53 @@ fn measure_transfers(slot: &'static Slot, model: &mut Model) -> usize {
         }
         Some(started.elapsed().as_secs_f64())
     })
+}
+
+/// Measures what the device reaches: copies of its memory, and products large enough to fill it.
+fn measure_rates(slot: &'static Slot, model: &mut Model) -> std::result::Result<(), Fault> {
+    let gpu = slot.gpu()?;
+    // The fastest of three, after one that builds the kernel.
+    let fastest = |work: &dyn Fn() -> std::result::Result<(), Fault>| {
+        (0..4).try_fold(f64::INFINITY, |least, round| {
+            let started = Instant::now();
+            work()?;
+            Ok::<_, Fault>(if round == 0 { least } else { least.min(started.elapsed().as_secs_f64()) })
+        })
+    };
+    let bytes = (256 << 20).min(gpu.available() / 4) / 4096 * 4096;
+    let (from, to) = (gpu.alloc(bytes)?, gpu.alloc(bytes)?);
+    let shape = [1, bytes / 4096, 1024];
+    let (source, target) =
+        (DeviceView::row_major(&from, DType::Float32, shape)?, DeviceView::row_major(&to, DType::Float32, shape)?);
+    let copying = fastest(&|| copy(&gpu, source, false, target).and_then(|()| gpu.wait_for(&to)))?;
+    let product = |dtype: DType| -> std::result::Result<f64, Fault> {
+        if dtype.is_double() && !slot.info().float64 {
+            return Ok(0.0);
+        }
+        let mut rate = 0.0;
+        for n in [256_usize, 512, 1024, 2048, 4096] {
+            if 3 * n * n * dtype.size() > gpu.available() {
+                break;
+            }
+            let [a, b, c] =
+                [gpu.alloc(n * n * dtype.size())?, gpu.alloc(n * n * dtype.size())?, gpu.alloc(n * n * dtype.size())?];
+            let view = |block| DeviceView::row_major(block, dtype, [1, n, n]);
+            let (a, b, target) = (view(&a)?, view(&b)?, view(&c)?);
+            scale(&gpu, Complex64::ZERO, a, a)?;
+            scale(&gpu, Complex64::ZERO, b, b)?;
+            let one = Complex64::new(1.0, 0.0);
+            let work =
+                || gemm(&gpu, one, (a, false), (b, false), Complex64::ZERO, target).and_then(|()| gpu.wait_for(&c));
+            let seconds = fastest(&work)?;
+            rate = f64::max(rate, 2.0 * (n as f64).powi(3) / seconds);
+            if seconds > 1e-3 {
+                break;
+            }
+        }
+        Ok(rate)
+    };
+    model.put_rates(product(DType::Float64)?, product(DType::Float32)?, 2.0 * bytes as f64 / copying);
+    Ok(())
 }
 
 /// What is known for a device.

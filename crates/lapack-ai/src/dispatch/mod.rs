@@ -13,10 +13,11 @@ pub mod store;
 
 use crate::config::config;
 use crate::gpu::{self, Lease, Slot};
+use crate::ops::svd::Vectors;
 use crate::report::{Engine, Prediction, Report, Times};
 use lapack_ai_core::{Code, Error, Result};
 use lapack_ai_opencl::{Fault, FaultKind, Gpu};
-use model::{Case, Moves, Source};
+use model::{Case, Choice, Moves, OpKind, Source};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,19 +64,28 @@ const FORKED: &str = "this process was forked from one that uses OpenCL";
 /// `LAP-E040` if a GPU is required.
 #[inline]
 pub fn decide(operation: &'static str, device: Device) -> Result<Decision> {
+    decide_because(operation, device, NO_KERNEL)
+}
+
+/// As [`decide`], for a call that only the CPU can compute, for the reason given.
+///
+/// # Errors
+/// `LAP-E040` if a GPU is required.
+#[inline]
+pub(crate) fn decide_because(operation: &'static str, device: Device, why: &'static str) -> Result<Decision> {
     match device {
-        Device::Auto => Ok(Decision { engine: Engine::Cpu, reason: NO_KERNEL.into(), warning: None }),
+        Device::Auto => Ok(Decision { engine: Engine::Cpu, reason: why.into(), warning: None }),
         Device::Cpu => Ok(Decision { engine: Engine::Cpu, reason: ASKED.into(), warning: None }),
-        Device::Gpu | Device::On(_) | Device::RequireGpu => without_kernel(operation, device),
+        Device::Gpu | Device::On(_) | Device::RequireGpu => without_kernel(operation, device, why),
     }
 }
 
 #[cold]
-fn without_kernel(operation: &'static str, device: Device) -> Result<Decision> {
+fn without_kernel(operation: &'static str, device: Device, why: &'static str) -> Result<Decision> {
     let enabled = config()?.gpu_enabled;
     let (reason, found) = match gpu::choose(device) {
         _ if !enabled => (NO_GPU_ENABLED, "the setting keeps every call on the CPU".to_string()),
-        Ok(slot) => (NO_KERNEL, format!("the GPU in use is {}", slot.info().name)),
+        Ok(slot) => (why, format!("the GPU in use is {}", slot.info().name)),
         Err(why) => (no_gpu(), why),
     };
     if device == Device::RequireGpu {
@@ -131,7 +141,7 @@ pub(crate) fn run<R>(
     on_gpu: impl FnOnce(&'static Slot, &Gpu, &mut Report) -> std::result::Result<R, Fault>,
     on_cpu: impl FnOnce(&mut Report) -> Result<R>,
 ) -> Result<R> {
-    run_as(operation, device, (case, true), report, on_gpu, on_cpu)
+    run_where_it_fits(operation, device, (case, true), &|_| Ok(()), report, on_gpu, on_cpu)
 }
 
 /// As [`run`] for a call that `case` stands in for: its times teach the model nothing.
@@ -146,18 +156,26 @@ pub(crate) fn run_untaught<R>(
     on_gpu: impl FnOnce(&'static Slot, &Gpu, &mut Report) -> std::result::Result<R, Fault>,
     on_cpu: impl FnOnce(&mut Report) -> Result<R>,
 ) -> Result<R> {
-    run_as(operation, device, (case, false), report, on_gpu, on_cpu)
+    run_where_it_fits(operation, device, (case, false), &|_| Ok(()), report, on_gpu, on_cpu)
 }
 
-fn run_as<R>(
+/// Whether a device can compute a call, or why not.
+pub(crate) type Fits<'a> = &'a dyn Fn(&Gpu) -> std::result::Result<(), String>;
+
+/// As [`run`] for a call that a device may be too small for; whether its times teach the model is said beside the case.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_where_it_fits<R>(
     operation: &'static str,
     device: Device,
     (case, teaches): (&Case, bool),
+    fits: Fits<'_>,
     report: &mut Report,
     on_gpu: impl FnOnce(&'static Slot, &Gpu, &mut Report) -> std::result::Result<R, Fault>,
     on_cpu: impl FnOnce(&mut Report) -> Result<R>,
 ) -> Result<R> {
-    let (lease, gpu, reason) = match plan(operation, device, case, report)? {
+    let (lease, gpu, reason) = match plan(operation, device, case, fits, report)? {
         Plan::Cpu { reason, warning } => {
             report.reason = reason;
             report.warnings.extend(warning);
@@ -196,13 +214,13 @@ fn run_as<R>(
 }
 
 /// Chooses the engine, notes the prediction.
-fn plan(operation: &'static str, device: Device, case: &Case, report: &mut Report) -> Result<Plan> {
+fn plan(operation: &'static str, device: Device, case: &Case, fits: Fits<'_>, report: &mut Report) -> Result<Plan> {
     let on_cpu = |reason: Cow<'static, str>| Ok(Plan::Cpu { reason, warning: None });
     match device {
         Device::Cpu => on_cpu(ASKED.into()),
         Device::Auto if !worth_asking(case) => on_cpu(TOO_SMALL.into()),
         Device::Auto if !gpu::available() => on_cpu(no_gpu().into()),
-        Device::Auto => choose_by_model(case, report),
+        Device::Auto => choose_by_model(case, fits, report),
         Device::Gpu | Device::On(_) | Device::RequireGpu => {
             let enabled = config()?.gpu_enabled;
             let refused = |reason: &str, cause: String| {
@@ -217,7 +235,7 @@ fn plan(operation: &'static str, device: Device, case: &Case, report: &mut Repor
             }
             match gpu::choose(device) {
                 Err(why) => refused(no_gpu(), why),
-                Ok(slot) => match ready(slot, case) {
+                Ok(slot) => match ready(slot, case, fits) {
                     Ok((lease, gpu)) => Ok(Plan::Gpu { lease, gpu, reason: ASKED.into() }),
                     Err(why) => refused(&why, format!("{} was asked for", slot.info().name)),
                 },
@@ -228,44 +246,61 @@ fn plan(operation: &'static str, device: Device, case: &Case, report: &mut Repor
 
 /// Below this work no GPU is asked: the answer would cost as much as the call.
 #[inline]
-fn worth_asking(case: &Case) -> bool {
+pub(crate) fn worth_asking(case: &Case) -> bool {
     case.flops_each() * case.batch as f64 > 1e6
 }
 
 /// The device and leave to use it, or why not.
-fn ready(slot: &'static Slot, case: &Case) -> std::result::Result<(Lease, Gpu), String> {
+fn ready(slot: &'static Slot, case: &Case, fits: Fits<'_>) -> std::result::Result<(Lease, Gpu), String> {
     if case.dtype.is_double() && !slot.info().float64 {
         return Err(format!("{} has no double precision", slot.info().name));
     }
     let lease = slot.lease()?;
     match slot.gpu() {
-        Ok(gpu) => Ok((lease, gpu)),
+        // The lease ends unused where it does not fit.
+        Ok(gpu) => fits(&gpu).map(|()| (lease, gpu)),
         Err(fault) => Err(lease.settle::<Gpu>(Err(fault)).map_or_else(|fault| fault.text, |_| String::new())),
     }
 }
 
-fn choose_by_model(case: &Case, report: &mut Report) -> Result<Plan> {
+fn choose_by_model(case: &Case, fits: Fits<'_>, report: &mut Report) -> Result<Plan> {
     let slot = match gpu::choose(Device::Auto) {
         Ok(slot) => slot,
         Err(why) => return Ok(Plan::Cpu { reason: why.into(), warning: None }),
     };
-    let known = known::of_slot(slot);
-    let mut model = known.model();
-    let mut choice = model.choose(case, Moves::all(case));
-    if known::is_uncertain(&model, case) {
-        known.note_uncertain(slot, case, choice.prediction.cpu.unwrap_or(0.0));
-        model = known.model();
-        choice = model.choose(case, Moves::all(case));
-    }
+    let choice = choice_for(slot, case, Moves::all(case));
     report.prediction = Some(choice.prediction);
     let reason = Cow::Owned(choice.reason());
     if choice.engine == Engine::Cpu {
         return Ok(Plan::Cpu { reason, warning: None });
     }
-    match ready(slot, case) {
+    match ready(slot, case, fits) {
         Ok((lease, gpu)) => Ok(Plan::Gpu { lease, gpu, reason }),
         Err(why) => Ok(Plan::Cpu { reason: why.into(), warning: None }),
     }
+}
+
+/// What the model says, after the operation was measured if it was time for that.
+fn choice_for(slot: &'static Slot, case: &Case, moves: Moves) -> Choice {
+    let known = known::of_slot(slot);
+    let model = known.model();
+    let choice = model.choose(case, moves);
+    if !known::is_uncertain(&model, case) {
+        return choice;
+    }
+    known.note_uncertain(slot, case, choice.prediction.cpu.unwrap_or(0.0));
+    known.model().choose(case, moves)
+}
+
+/// Whether operands that lie on a device are better worked on there, where the results stay too, than fetched by the CPU.
+pub(crate) fn prefers_device(slot: &'static Slot, case: &Case) -> bool {
+    if !worth_asking(case) {
+        return false;
+    }
+    let prediction = choice_for(slot, case, Moves::none()).prediction;
+    // The CPU would have to move what a device has to for operands of the host.
+    let moved = known::of_slot(slot).model().moving(Moves::all(case));
+    prediction.gpu.zip(prediction.cpu).is_some_and(|(gpu, cpu)| gpu < cpu + moved)
 }
 
 /// Computes on the CPU, and learns from a call that was long enough to have been asked about.
@@ -315,20 +350,38 @@ pub fn explain(case: &Case) -> Explanation {
     let model = known.model();
     let choice = model.choose(case, Moves::all(case));
     let gpu = slot.and_then(|slot| slot.gpu().ok());
-    let need = case.operand_bytes().iter().sum::<usize>() + case.result_bytes();
+    let need = |gpu: &Gpu| match svd_vectors(case) {
+        Some(vectors) => gpu::svd::bytes(gpu, [case.m, case.n], case.dtype, vectors),
+        None => case.operand_bytes().iter().sum::<usize>() + case.result_bytes(),
+    };
+    // What the device does not take it is not asked for.
+    let refused = gpu
+        .as_ref()
+        .zip(svd_vectors(case))
+        .filter(|_| choice.engine == Engine::OpenCl)
+        .and_then(|(gpu, vectors)| gpu::svd::fits(gpu, [case.m, case.n], case.dtype, vectors, 0).err());
     let has_kernel = choice.prediction.gpu.is_some();
     let reason = match slot {
         None => gpu::choose(Device::Auto).map_or_else(|why| why, |_| String::new()),
         Some(_) if !worth_asking(case) => TOO_SMALL.to_string(),
-        Some(_) => choice.reason(),
+        Some(_) => refused.clone().unwrap_or_else(|| choice.reason()),
     };
     Explanation {
-        engine: if worth_asking(case) { choice.engine } else { Engine::Cpu },
+        engine: if worth_asking(case) && refused.is_none() { choice.engine } else { Engine::Cpu },
         reason,
         prediction: choice.prediction,
         measured: choice.source == Source::Measured,
         device: slot.map(|slot| slot.info().name.as_str()),
-        memory: gpu.filter(|_| has_kernel).map(|gpu| (need, gpu.available())),
+        memory: gpu.filter(|_| has_kernel).map(|gpu| (need(&gpu), gpu.available())),
+    }
+}
+
+/// The vectors of a case that is a singular value decomposition.
+fn svd_vectors(case: &Case) -> Option<Vectors> {
+    match case.op {
+        OpKind::Svd => Some(Vectors::Thin),
+        OpKind::SvdVals => Some(Vectors::None),
+        _ => None,
     }
 }
 
@@ -338,10 +391,10 @@ mod tests {
 
     #[test]
     fn without_kernels_a_required_gpu_fails_while_a_wanted_one_warns_and_auto_is_silent() {
-        assert_eq!(decide("svd", Device::RequireGpu).unwrap_err().code(), Code::GpuUnavailable);
-        let wanted = decide("svd", Device::Gpu).unwrap();
+        assert_eq!(decide("qr", Device::RequireGpu).unwrap_err().code(), Code::GpuUnavailable);
+        let wanted = decide("qr", Device::Gpu).unwrap();
         assert_eq!(wanted.warning.unwrap().code(), Code::GpuNotUsed);
-        let auto = decide("svd", Device::Auto).unwrap();
+        let auto = decide("qr", Device::Auto).unwrap();
         assert!(auto.warning.is_none() && !auto.reason.is_empty());
     }
 

@@ -159,6 +159,8 @@ pub struct Model {
     cpu: Rates,
     /// Its rates, and the operations that it has kernels for.
     gpu: Option<(Rates, Vec<OpKind>)>,
+    /// The rates that were measured, for operations whose time has several parts.
+    measured: Option<Rates>,
     tables: Vec<Option<Table>>,
     /// Whole calls on the GPU from host to host, relative to plain kernels and transfers.
     whole: Vec<Option<Table>>,
@@ -176,7 +178,16 @@ impl Model {
         let gpu = gpu.map(|(rates, ops)| (rates, ops.to_vec()));
         let tables = vec![None; 2 * OpKind::ALL.len() * DType::ALL.len()];
         let whole = vec![None; OpKind::ALL.len() * DType::ALL.len()];
-        Self { cpu, gpu, tables, whole, transfers: [None, None], corrections: Corrections::default(), gpu_floor }
+        Self {
+            cpu,
+            gpu,
+            measured: None,
+            tables,
+            whole,
+            transfers: [None, None],
+            corrections: Corrections::default(),
+            gpu_floor,
+        }
     }
 
     fn index(engine: Engine, op: OpKind, dtype: DType) -> usize {
@@ -213,7 +224,13 @@ impl Model {
     pub(crate) fn plain(&self, engine: Engine, case: &Case) -> Option<f64> {
         match (engine, &self.gpu) {
             (Engine::Cpu, _) => self.cpu.seconds(engine, case),
-            (Engine::OpenCl, Some((rates, ops))) if ops.contains(&case.op) => rates.seconds(engine, case),
+            (Engine::OpenCl, Some((rates, ops))) if ops.contains(&case.op) => {
+                let stepwise = matches!(case.op, OpKind::Svd | OpKind::SvdVals);
+                if stepwise && case.dtype.is_complex() {
+                    return None;
+                }
+                self.measured.as_ref().filter(|_| stepwise).unwrap_or(rates).seconds(engine, case)
+            }
             (Engine::OpenCl, _) => None,
         }
     }
@@ -247,6 +264,12 @@ impl Model {
         self.uncorrected_transfer(direction, bytes) * correction
     }
 
+    /// Seconds of transfers, one after another.
+    pub(crate) fn moving(&self, moves: Moves) -> f64 {
+        let uploads = moves.uploads.iter().map(|bytes| self.transfer_seconds(Direction::Upload, *bytes));
+        uploads.sum::<f64>() + self.transfer_seconds(Direction::Download, moves.download)
+    }
+
     /// Predicted times of `case` on both engines.
     pub fn predict(&self, case: &Case, moves: Moves) -> Prediction {
         let gpu = self.seconds(Engine::OpenCl, case);
@@ -260,10 +283,7 @@ impl Model {
                 transfer: Some(whole - kernels),
             };
         }
-        let transfer = gpu.map(|_| {
-            let uploads = moves.uploads.iter().map(|bytes| self.transfer_seconds(Direction::Upload, *bytes));
-            uploads.sum::<f64>() + self.transfer_seconds(Direction::Download, moves.download)
-        });
+        let transfer = gpu.map(|_| self.moving(moves));
         Prediction { cpu: self.seconds(Engine::Cpu, case), gpu, transfer }
     }
 
@@ -358,6 +378,26 @@ impl Model {
         let mine = (1, TRANSFER, direction as usize);
         self.corrections.forget(|engine, what, dtype| (engine, what, dtype) == mine);
         true
+    }
+
+    /// Whether the device's rates were measured.
+    pub(crate) fn has_rates(&self) -> bool {
+        self.measured.is_some()
+    }
+
+    /// Puts in what the device reaches: operations a second of large products in double and in single precision (0 for a type
+    /// that it does not have), bytes a second to and from its memory. What is kept of operations that depend on them is forgotten.
+    pub fn put_rates(&mut self, flops64: f64, flops32: f64, memory: f64) {
+        self.measured = Some(Rates::gpu(flops64, flops32, memory));
+        for (op, dtype) in [OpKind::Svd, OpKind::SvdVals].into_iter().flat_map(|op| DType::ALL.map(|dtype| (op, dtype)))
+        {
+            self.tables[Self::index(Engine::OpenCl, op, dtype)] = None;
+            self.whole[Self::index(Engine::Cpu, op, dtype)] = None;
+            let engines = [Engine::OpenCl as usize, WHOLE];
+            let mine = (op as usize, dtype as usize);
+            self.corrections.forget(|engine, what, dtype| engines.contains(&engine) && (what, dtype) == mine);
+        }
+        self.find_floor();
     }
 
     fn find_floor(&mut self) {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::array_product::{Sums, matmul_on_device};
+pub use super::array_svd::{DeviceSvd, prefers_device, svd_on_device};
 use super::transfer::{Packing, Source, Target, download, upload};
 pub use lapack_ai_opencl::kernels::norm::Norm;
 
@@ -34,7 +35,7 @@ pub struct DeviceArray {
     /// In elements.
     pub(super) strides: Vec<isize>,
     /// In elements.
-    offset: usize,
+    pub(super) offset: usize,
 }
 
 pub(super) type Outcome<R> = std::result::Result<R, Fault>;
@@ -130,7 +131,7 @@ impl DeviceArray {
     ///
     /// # Errors
     /// `LAP-E004` for 16-bit elements.
-    fn computed(&self, operation: &'static str) -> Result<DType> {
+    pub(super) fn computed(&self, operation: &'static str) -> Result<DType> {
         match self.dtype {
             ElementType::Lapack(dtype) => Ok(dtype),
             ElementType::Half(half) => Err(only_products(operation, half)),
@@ -344,7 +345,7 @@ impl DeviceArray {
         lease.settle(outcome).map_err(|fault| fault_error("numpy", &fault))
     }
 
-    fn download<T: Stored>(&self, target: &mut [T]) -> Outcome<()> {
+    pub(super) fn download<T: Stored>(&self, target: &mut [T]) -> Outcome<()> {
         // One long row; a view is packed on the device first, so that the bus carries its elements only.
         let packed;
         let (block, offset) = if self.is_packed() {

@@ -122,7 +122,7 @@ fn on_cpu<T: Scalar>(
     let cpu = CallOptions { device: Device::Cpu, ..options };
     let done = crate::ops::matmul::matmul_into(&a_view, &b_view, &mut c, cpu)?;
     let result = DeviceArray::from_host(a.device(), &shape, &c.as_view())?;
-    stepped_in(a, done, report, fault);
+    stepped_in("matmul", a, done, report, fault);
     Ok(result)
 }
 
@@ -160,12 +160,12 @@ fn half_on_cpu(
             (DeviceArray::from_host(a.device(), &shape, &c.as_view())?, done)
         }
     };
-    stepped_in(a, done, report, fault);
+    stepped_in("matmul", a, done, report, fault);
     Ok(result)
 }
 
 /// A packed array's data at the host, as matrices.
-fn stack<'a, T: Stored>(array: &DeviceArray, data: &'a [T]) -> BatchView<'a, T> {
+pub(super) fn stack<'a, T: Stored>(array: &DeviceArray, data: &'a [T]) -> BatchView<'a, T> {
     let lead = array.shape.len() - 2;
     let [rows, cols] = [array.shape[lead], array.shape[lead + 1]];
     // SAFETY: the slice holds the packed array.
@@ -175,7 +175,7 @@ fn stack<'a, T: Stored>(array: &DeviceArray, data: &'a [T]) -> BatchView<'a, T> 
     }
 }
 
-fn stack_mut<'a, T: Stored>(shape: &[usize], data: &'a mut [T]) -> BatchViewMut<'a, T> {
+pub(super) fn stack_mut<'a, T: Stored>(shape: &[usize], data: &'a mut [T]) -> BatchViewMut<'a, T> {
     let lead = shape.len() - 2;
     let [m, n] = [shape[lead], shape[lead + 1]];
     // SAFETY: the slice holds the packed array and is borrowed for writing.
@@ -190,9 +190,9 @@ fn product_shape<T: Stored>(batch: &[usize], a: &BatchView<'_, T>, b: &BatchView
 }
 
 /// Makes the report one of the CPU's call.
-fn stepped_in(a: &DeviceArray, done: Report, report: &mut Report, fault: &Fault) {
+pub(super) fn stepped_in(operation: &'static str, a: &DeviceArray, done: Report, report: &mut Report, fault: &Fault) {
     let reason = format!("{} failed: {fault}", a.device_name());
-    report.warnings.push(crate::dispatch::not_used("matmul", &reason, "the CPU stepped in".to_string()));
+    report.warnings.push(crate::dispatch::not_used(operation, &reason, "the CPU stepped in".to_string()));
     (report.engine, report.reason, report.device) = (Engine::Cpu, reason.into(), None);
     (report.routine, report.times, report.verified, report.chunks) = (done.routine, done.times, false, 1);
     report.spans.clear();

@@ -5,13 +5,16 @@
 
 pub mod array;
 mod array_product;
+mod array_svd;
 mod chunks;
 pub(crate) mod half;
 pub(crate) mod matmul;
+pub(crate) mod svd;
 mod transfer;
 pub(crate) mod triple;
 pub mod tuning;
 mod verify;
+mod verify_svd;
 
 use crate::cancel;
 use crate::config::config;

@@ -64,7 +64,7 @@ impl Credit {
 }
 
 /// Small numbers that differ from call to call; quality does not matter, being no constant of the program does.
-fn next_random(state: &mut u64) -> u64 {
+pub(super) fn next_random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -72,7 +72,7 @@ fn next_random(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);

@@ -10,6 +10,7 @@ pub mod eigh;
 pub mod eigh_generalised;
 pub mod eigh_subset;
 pub mod gemm_alpha;
+pub mod gesvd;
 pub mod inv;
 pub mod lstsq;
 pub mod lu;

@@ -6,21 +6,28 @@
 //!
 //! A row-major A is handed over as its transpose `A^T = conj(V) diag(S) U^T`: LAPACK's left factor, column-major, is then
 //! `V^H` in row-major order, and its right factor is U in row-major order. No element moves and none is conjugated.
+//!
+//! A GPU decomposes real matrices, one after another (`gpu::svd`), where that is faster or asked for. A itself is
+//! kept then, also where it may be overwritten.
 
 use super::{
-    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    rough_seconds, take_in, works_in_place,
+    CallOptions, Operand, SMLSIZ, assert_output, bracket, certain_length, illegal_argument, non_finite,
+    remembered_query, rough_seconds, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::conditioning::Rcond;
+use crate::dispatch::model::{Case, OpKind};
+use crate::dispatch::{self, decide_because};
+use crate::gpu::svd::{Decomposition, fits};
 use crate::intake::{Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, MatrixViewMut, Result, Scalar,
+    Argument, BatchView, BatchViewMut, Code, DType, Detail, Error, Matrix, MatrixView, MatrixViewMut, Result, Scalar,
 };
 use lapack_ai_host::{Library, Routine};
+use lapack_ai_opencl::Gpu;
 use std::ptr::null_mut;
 
 const OPERATION: &str = "svd";
@@ -74,7 +81,7 @@ pub struct SvdOut<'a, T: Scalar> {
 ///
 /// # Errors
 /// `LAP-E001` for NaN or Inf, with the place; `LAP-E012` if neither driver converges; `LAP-E030` to `LAP-E034` from
-/// finding the library, sizes and memory; `LAP-E040` if a GPU is required.
+/// finding the library, sizes and memory; `LAP-E040` and `LAP-E041` if a GPU is required; `LAP-E035` if the caller ended the call.
 ///
 /// # Examples
 /// ```
@@ -114,8 +121,16 @@ pub fn svd<T: Scalar>(a: MatrixView<'_, T>, options: SvdOptions) -> Result<Svd<T
 pub fn svd_into<T: Scalar>(a: Operand<'_, T>, out: SvdOut<'_, T>, options: SvdOptions) -> Result<Report> {
     let (m, n, count) = (a.view.rows(), a.view.cols(), a.view.count());
     let body = |report: &mut Report, timed| run(&a, &out, options, report, timed);
-    call::<T, ()>(OPERATION, (m, n, count), options.call, body).map(|((), report)| report)
+    bracket::<T, ()>(OPERATION, (m, n, count), options.call, body).map(|((), report)| report)
 }
+
+/// The cost model's case of a call. It knows thin factors; full ones of a matrix that is not square are taken for them.
+pub(crate) fn case(dtype: DType, [m, n]: [usize; 2], count: usize, vectors: Vectors) -> (Case, bool) {
+    let op = if vectors == Vectors::None { OpKind::SvdVals } else { OpKind::Svd };
+    (Case::matrix(op, dtype, m, n).batched(count), vectors != Vectors::Full || m == n)
+}
+
+const COMPLEX: &str = "complex matrices are decomposed by the CPU";
 
 #[inline]
 fn run<T: Scalar>(
@@ -125,7 +140,6 @@ fn run<T: Scalar>(
     report: &mut Report,
     timed: bool,
 ) -> Result<()> {
-    let library = library()?;
     let (m, n, count) = (a.view.rows(), a.view.cols(), a.view.count());
     let k = m.min(n);
     assert_output("s", &out.s, count, k, 1);
@@ -136,13 +150,51 @@ fn run<T: Scalar>(
         assert_output("u", u, count, m, if full { m } else { k });
         assert_output("vh", vh, count, if full { n } else { k }, n);
     }
+    let on_cpu = |report: &mut Report| on_host(a, out, options, report, timed);
+    if T::DTYPE.is_complex() {
+        let decision = decide_because(OPERATION, options.call.device, COMPLEX)?;
+        report.reason = decision.reason;
+        report.warnings.extend(decision.warning);
+        return on_cpu(report);
+    }
+    let (case, teaches) = case(T::DTYPE, [m, n], count, options.vectors);
+    let fits = |gpu: &Gpu| fits(gpu, [m, n], T::DTYPE, options.vectors, 0);
+    let on_gpu = |slot, gpu: &Gpu, report: &mut Report| {
+        if k == 0 || count == 0 {
+            no_values(out);
+            return Ok(Ok(()));
+        }
+        let (u, vh) = out.vectors.as_ref().map_or((None, None), |(u, vh)| (Some(u), Some(vh)));
+        Decomposition { a: &a.view, s: &out.s, u, vh, vectors: options.vectors }.run(slot, gpu, report)
+    };
+    dispatch::run_where_it_fits(OPERATION, options.call.device, (&case, teaches), &fits, report, on_gpu, |report| {
+        on_cpu(report).map(Ok)
+    })?
+}
+
+/// The factors of a matrix without singular values.
+fn no_values<T: Scalar>(out: &SvdOut<'_, T>) {
+    if let Some((u, vh)) = &out.vectors {
+        identities(u);
+        identities(vh);
+    }
+}
+
+/// The decomposition by LAPACK.
+fn on_host<T: Scalar>(
+    a: &Operand<'_, T>,
+    out: &SvdOut<'_, T>,
+    options: SvdOptions,
+    report: &mut Report,
+    timed: bool,
+) -> Result<()> {
+    let library = library()?;
+    let (m, n, count) = (a.view.rows(), a.view.cols(), a.view.count());
+    let k = m.min(n);
     let drivers = Drivers::for_order(k);
     report.routine = drivers.first.name();
     if k == 0 {
-        if let Some((u, vh)) = &out.vectors {
-            identities(u);
-            identities(vh);
-        }
+        no_values(out);
         return Ok(());
     }
     let flipped = output_is_row_major(&a.view, a.overwritable);

@@ -365,7 +365,7 @@ fn lanes(lines: usize, length: usize, along: bool) -> usize {
 }
 
 /// Reads `count` reals of `dtype`'s precision from the start of a block, widened. Waits.
-fn read_reals(gpu: &Gpu, block: &Block, dtype: DType, count: usize) -> Result<Vec<f64>, Fault> {
+pub(crate) fn read_reals(gpu: &Gpu, block: &Block, dtype: DType, count: usize) -> Result<Vec<f64>, Fault> {
     let size = real(dtype).size();
     let mut bytes = vec![0; count * size];
     gpu.read(block, 0, &mut bytes)?;

@@ -3,7 +3,9 @@
 
 use super::bidiagonal::{Bidiagonal, bidiagonalise};
 use super::divide_conquer::{BidiagonalSvd, bidiagonal_svd};
+use super::need::factorises_first;
 use super::reflectors::{Side, apply_reflectors};
+use super::tall;
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::Gpu;
 use crate::kernels::copy::copy;
@@ -41,12 +43,23 @@ fn safe(dtype: DType) -> std::ops::Range<f64> {
     if dtype.is_double() { 1e-100..1e100 } else { 1e-6..1e12 }
 }
 
+/// Powers of two by whose product a matrix is divided whose largest element is not in the range that is safe: they round nothing.
+/// Two of them, since one alone may be beyond the type's range.
+pub(super) fn powers(largest: f64, safe: std::ops::Range<f64>) -> Option<[f64; 2]> {
+    if largest == 0.0 || safe.contains(&largest) {
+        return None;
+    }
+    let exponent = largest.log2().floor();
+    let half = (exponent / 2.0).floor();
+    Some([half, exponent - half].map(f64::exp2))
+}
+
 /// The singular value decomposition of the real m x n matrix `a`, of any strides; it is not changed. Waits.
 ///
 /// Errors are those of LAPACK's xGESDD: |A - U diag(sigma) V^T| is at most a small multiple of max(m, n) eps |A|, and so is the
 /// error of every singular value and the distance of U and V from orthogonal ones. The same matrix gives the same bits on the same
-/// device. Beside the result the memory of A, or of two of it while it is reduced, and of four k x k matrices is
-/// needed, k = min(m, n).
+/// device. Where there are many more rows than columns (or the other way round) the QR factorisation comes first. [`super::need`]
+/// says what memory it takes.
 ///
 /// # Errors
 /// `NotFinite` if `a` has NaN or Inf; `Invalid` for a complex type or a batch other than 1; else as [`super::bidiagonal_svd`].
@@ -60,6 +73,9 @@ pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault>
         return Ok(Svd { sigma, u: v, v: u });
     }
     let (m, n) = (rows, cols);
+    if vectors != Vectors::Full && n > 0 && factorises_first(m, n) {
+        return tall::svd(gpu, a, vectors);
+    }
     let memory = |count: usize| gpu.alloc((count * dtype.size()).max(1));
     let work = memory(m * n)?;
     let work_view = DeviceView::col_major(&work, dtype, [1, m, n])?;
@@ -67,15 +83,7 @@ pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault>
     if !largest.is_finite() {
         return Err(Fault::new(FaultKind::NotFinite, "the matrix has a NaN or an Inf"));
     }
-    // Powers of two round nothing; two of them, since one alone may be beyond the type's range.
-    let powers = match largest == 0.0 || safe(dtype).contains(&largest) {
-        true => None,
-        false => {
-            let exponent = largest.log2().floor();
-            let half = (exponent / 2.0).floor();
-            Some([half, exponent - half].map(f64::exp2))
-        }
-    };
+    let powers = powers(largest, safe(dtype));
     match powers {
         None => copy(gpu, a, false, work_view)?,
         Some([first, second]) => {

@@ -1,6 +1,7 @@
 //! What the tests of the engine share: a device to run on.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod decomposed;
 pub(crate) mod matrices;
 
 use lapack_ai_opencl::{Gpu, Settings, candidates};

@@ -1,15 +1,20 @@
 use super::{require_matrix, result_class, with_scalar};
-use crate::errors::helper;
+use crate::device::{device_array, wrap};
+use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
 use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
-use crate::report::finish;
+use crate::report::{Report, finish, warn_of};
+use lapack_ai::gpu::array::{DeviceArray, DeviceSvd, prefers_device, svd_on_device};
 use lapack_ai::ops::svd::output_is_row_major;
 use lapack_ai::{CallOptions, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
+
+/// The class of results.
+static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Singular value decomposition, a = U @ diag(S) @ Vh.
 ///
@@ -31,13 +36,14 @@ use pyo3::types::PyTuple;
 /// lapack_driver : None or "gesdd"
 ///     Accepted for SciPy's sake: the driver is chosen by size, and the other steps in if it does not converge.
 /// gpu, device
-///     "auto", True (the CPU steps in, with a warning), "require" or False; "auto", "cpu" or "gpu".
+///     "auto", True (the CPU steps in, with a warning), "require" or False; "auto", "cpu" or "gpu". A GPU decomposes real
+///     matrices; complex ones are the CPU's.
 /// return_report : bool
 ///     Return (result, Report).
 ///
 /// Returns
 /// -------
-/// SVDResult(U, S, Vh), or S (..., K) alone, largest first.
+/// SVDResult(U, S, Vh), or S (..., K) alone, largest first. Of a device array they are device arrays.
 ///
 /// Raises
 /// ------
@@ -46,7 +52,8 @@ use pyo3::types::PyTuple;
 ///
 /// Notes
 /// -----
-/// LAPACK xGESDD, or xGESVD up to order 25. Backward error a small multiple of max(M, N) eps norm(a).
+/// LAPACK xGESDD, or xGESVD up to order 25; on a GPU the same method in kernels. Backward error a small multiple of
+/// max(M, N) eps norm(a).
 #[pyfunction]
 #[pyo3(signature = (a, full_matrices=true, compute_uv=true, hermitian=false, *, overwrite_a=false, check_finite=true, lapack_driver=None, gpu=None, device=None, return_report=false))]
 #[pyo3(
@@ -72,13 +79,16 @@ pub(crate) fn svd<'py>(
     if hermitian {
         return by_eigh(py, a, compute_uv, gpu, device, check_finite, return_report);
     }
-    let input = Input::new(a, "svd", "a")?;
-    require_matrix(py, "svd", "a", &input)?;
     let vectors = match (compute_uv, full_matrices) {
         (false, _) => Vectors::None,
         (true, true) => Vectors::Full,
         (true, false) => Vectors::Thin,
     };
+    if let Some(there) = device_array(a).filter(|array| prefers_device(array, vectors, call.device)) {
+        return on_device(py, there, vectors, call);
+    }
+    let input = Input::new(a, "svd", "a")?;
+    require_matrix(py, "svd", "a", &input)?;
     with_scalar!(input.dtype(), run(py, &input, vectors, overwrite_a, call))
 }
 
@@ -100,6 +110,9 @@ pub(crate) fn svdvals<'py>(
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let call = call_options("svd", check_finite, gpu, device, return_report)?;
+    if let Some(there) = device_array(x).filter(|array| prefers_device(array, Vectors::None, call.device)) {
+        return on_device(py, there, Vectors::None, call);
+    }
     let input = Input::new(x, "svd", "x")?;
     require_matrix(py, "svd", "x", &input)?;
     with_scalar!(input.dtype(), run(py, &input, Vectors::None, overwrite_a, call))
@@ -118,6 +131,27 @@ fn by_eigh<'py>(
     static HERMITIAN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let hermitian = helper(py, &HERMITIAN, "lapack_py._convert", "svd_hermitian")?;
     hermitian.call1((a, compute_uv, gpu, device, check_finite, return_report))
+}
+
+/// The decomposition of a device array where it lies; the factors stay there.
+#[cold]
+fn on_device(py: Python<'_>, a: DeviceArray, vectors: Vectors, call: CallOptions) -> PyResult<Bound<'_, PyAny>> {
+    // Long enough to be interrupted, as all waits for a device are.
+    let outcome = enter_lapack(py, f64::INFINITY, &[], move || svd_on_device(&a, vectors, call))?;
+    let DeviceSvd { s, vectors, report } = outcome.map_err(|error| to_python(py, &error))?;
+    warn_of(py, &report)?;
+    let s = wrap(py, s)?;
+    let result = match vectors {
+        None => s,
+        Some([u, vh]) => {
+            let class = result_class(py, &CLASS, "SVDResult")?;
+            named_tuple(&class, PyTuple::new(py, [wrap(py, u)?, s, wrap(py, vh)?])?)?
+        }
+    };
+    match call.timed {
+        false => Ok(result),
+        true => Ok((result, Report::new(report)).into_pyobject(py)?.into_any()),
+    }
 }
 
 fn run<'py, T: Scalar>(
@@ -156,7 +190,6 @@ fn run<'py, T: Scalar>(
     finish(py, outcome, &[input], call.timed, || match factors {
         None => Ok(s.into_array()),
         Some((u, vh)) => {
-            static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
             let class = result_class(py, &CLASS, "SVDResult")?;
             named_tuple(&class, PyTuple::new(py, [u.into_array(), s.into_array(), vh.into_array()])?)
         }

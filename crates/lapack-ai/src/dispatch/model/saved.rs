@@ -16,6 +16,9 @@ pub struct SavedModel {
     #[serde(default)]
     whole: Vec<(String, String, Table)>,
     transfers: [Option<Table>; 2],
+    /// The device's measured rates; empty where they were not measured.
+    #[serde(default)]
+    device: Vec<f64>,
     corrections: Vec<u64>,
 }
 
@@ -56,6 +59,7 @@ impl Model {
             rates: self.all_rates(),
             tables: Self::places().filter_map(table).collect(),
             transfers: self.transfers.clone(),
+            device: self.measured.as_ref().map_or_else(Vec::new, |r| vec![r.flops64, r.flops32, r.memory]),
             corrections: self.corrections.words(),
         }
     }
@@ -69,6 +73,10 @@ impl Model {
         if !same || !sound.into_iter().all(Table::is_sound) {
             return false;
         }
+        self.measured = match saved.device[..] {
+            [flops64, flops32, memory] if memory > 0.0 => Some(Rates::gpu(flops64, flops32, memory)),
+            _ => None,
+        };
         for place in Self::places() {
             let (engine, op, dtype) = place;
             let names = (engine.name(), op.name(), dtype.name());
@@ -107,6 +115,7 @@ mod tests {
         assert!(first.put((Engine::OpenCl, OpKind::Matmul, DType::Float64), vec![vec![0.0]], &[Some(2.5)]));
         assert!(first.put_transfers(Direction::Upload, &[(1000, 1e-5), (1_000_000, 1e-3)]));
         (0..10).for_each(|_| first.learn(&case, Engine::Cpu, 1e-2, 0.0));
+        first.put_rates(5e13, 4e13, 3e12);
         let text = serde_json::to_string(&first.save()).unwrap();
         let mut second = model(8);
         assert!(second.restore(serde_json::from_str(&text).unwrap()));
@@ -114,6 +123,7 @@ mod tests {
         let close = |a: Option<f64>, b: Option<f64>| (a.unwrap() / b.unwrap() - 1.0).abs() < 1e-9;
         assert!(close(a.cpu, b.cpu) && close(a.gpu, b.gpu) && close(a.transfer, b.transfer), "{a:?} {b:?}");
         assert_ne!(second.predict(&case, moves), model(8).predict(&case, moves));
+        assert!(second.has_rates() && !model(8).has_rates());
     }
 
     #[test]
