@@ -203,12 +203,10 @@ fn a_known_spectrum_is_found() {
 }
 
 #[test]
-fn a_nan_is_refused_and_so_are_all_vectors_of_the_long_side() {
+fn a_nan_is_refused() {
     let Some(gpu) = gpu() else { return };
     let a = OnDevice::<f32>::new(&gpu, Layout::RowMajor, [1, M, 3], |_, i, j| {
         if (i, j) == (8000, 1) { f64::NAN.into() } else { 1.0.into() }
     });
     assert_eq!(svd(&gpu, a.view(), Vectors::Thin).unwrap_err().kind, FaultKind::NotFinite);
-    let a = OnDevice::<f32>::constant(&gpu, Layout::RowMajor, [1, M, 3], 1.0);
-    assert_eq!(svd(&gpu, a.view(), Vectors::Full).unwrap_err().kind, FaultKind::Invalid);
 }
