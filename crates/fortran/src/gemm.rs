@@ -99,6 +99,7 @@ impl<T: GemmScalar> Call<T> {
     }
 
     /// As [`Call::run`]; `shift` is the number of arguments before TRANSA.
+    #[inline(always)]
     unsafe fn shifted(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
@@ -150,34 +151,56 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
 ///
 /// # Safety
 /// The memory is as `xGEMM` demands it.
-#[inline]
+#[inline(always)]
 pub unsafe fn compute<T: GemmScalar>(
     product: &Product<T>,
     asked: Option<GemmAlgorithm>,
 ) -> Result<Option<Way>, Refused> {
-    // SAFETY: the caller's promise; with no extent 0 for the library.
+    // SAFETY: the caller's promise.
     unsafe {
         if ways::is_small(product.m, product.n, product.k) {
-            product.by_kernels(asked.unwrap_or(GemmAlgorithm::Classical));
+            let algorithm = asked.unwrap_or(GemmAlgorithm::Classical);
+            if product.is_four() {
+                product.by_kernels(algorithm);
+            } else {
+                product.by_other_kernels(algorithm);
+            }
             return Ok(Some(Way::Kernel));
         }
-        let choice = ways::choose(asked, None, product.m, product.n, product.k)?;
-        Ok(has_terms(product).then(|| product.with_provider(choice)))
+        match asked {
+            None | Some(GemmAlgorithm::Classical) => Ok(compute_by_provider(product)),
+            Some(algorithm) => compute_by_scheme(product, algorithm),
+        }
     }
+}
+
+/// As [`compute`], for a product that is not small: apart, since the small ones are to need little of the stack.
+///
+/// # Errors
+/// As [`compute`].
+///
+/// # Safety
+/// As [`compute`].
+#[inline(never)]
+unsafe fn compute_by_scheme<T: GemmScalar>(
+    product: &Product<T>,
+    algorithm: GemmAlgorithm,
+) -> Result<Option<Way>, Refused> {
+    let choice = ways::choose(Some(algorithm), None, product.m, product.n, product.k)?;
+    // SAFETY: the caller's promise; no extent is 0 for the library.
+    unsafe { Ok(has_terms(product).then(|| product.with_provider(choice))) }
 }
 
 /// As [`compute`], by the LAPACK in use whatever the size.
 ///
 /// # Safety
 /// As [`compute`].
-#[cold]
-pub unsafe fn compute_by_provider<T: GemmScalar>(product: &Product<T>) {
-    // SAFETY: the caller's promise; no extent is 0.
-    unsafe {
-        if has_terms(product) {
-            product.with_provider(Choice { algorithm: GemmAlgorithm::Classical, way: Way::Library, bound: 0.0 });
-        }
-    }
+#[inline(never)]
+pub unsafe fn compute_by_provider<T: GemmScalar>(product: &Product<T>) -> Option<Way> {
+    // The bound is for those who ask for one.
+    let choice = Choice { algorithm: GemmAlgorithm::Classical, way: Way::Library, bound: 0.0 };
+    // SAFETY: the caller's promise; no extent is 0 for the library.
+    unsafe { has_terms(product).then(|| product.with_provider(choice)) }
 }
 
 /// Whether there is a product to compute; else C is scaled here.

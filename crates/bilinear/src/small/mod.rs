@@ -109,6 +109,25 @@ pub unsafe fn gemm_raw<T: Element>(
 unsafe fn other<T: Element>(
     algorithm: Algorithm,
     transpose: [bool; 2],
+    shape: [usize; 3],
+    alpha: T,
+    a: (*const T, usize),
+    b: (*const T, usize),
+    beta: T,
+    c: (*mut T, usize),
+) {
+    // SAFETY: the caller's.
+    unsafe { gemm_other_raw(algorithm, transpose, shape, alpha, a, b, beta, c) }
+}
+
+/// [`gemm_raw`] for callers who know that the matrices are not 4 x 4; those are computed too, but not the short way.
+///
+/// # Safety
+/// That of [`Kernels::gemm_raw`].
+#[inline(always)]
+pub unsafe fn gemm_other_raw<T: Element>(
+    algorithm: Algorithm,
+    transpose: [bool; 2],
     [m, n, k]: [usize; 3],
     alpha: T,
     (a, lda): (*const T, usize),

@@ -25,7 +25,7 @@ void xerbla_(const char *name, const int32_t *info, size_t length) {
         }                                                                                                              \
     } while (0)
 
-enum { MOST = 90 };
+enum { MOST = 120 };
 static double a[MOST * MOST], before[MOST * MOST], u[MOST * MOST], vt[MOST * MOST], s[MOST], alone[MOST];
 static float af[MOST * MOST], uf[MOST * MOST], vtf[MOST * MOST], sf[MOST];
 static int on_gpu;
@@ -134,7 +134,7 @@ static int refused(const char *jobs, int32_t m, int32_t n, int32_t lda, int32_t 
 
 int main(int count, char **arguments) {
     on_gpu = count > 1 && strcmp(arguments[1], "gpu") == 0;
-    static const int sizes[][2] = {{1, 1}, {5, 3}, {3, 5}, {0, 4}, {4, 0}, {60, 60}, {80, 45}, {45, 80}};
+    static const int sizes[][2] = {{1, 1}, {5, 3}, {3, 5}, {0, 4}, {4, 0}, {70, 70}, {110, 70}, {70, 110}};
     for (int single = 0; single < 2; single++)
         for (int size = 0; size < 8; size++)
             for (const char *jobu = "ASON"; *jobu; jobu++)
@@ -156,7 +156,7 @@ int main(int count, char **arguments) {
     REQUIRE(refused("aa", 4, 4, 4, 4, 4, 20) == 0);
 
     /* A NaN is LAPACK's to answer: the call returns. */
-    int32_t n = 50, lwork = 5000, info;
+    int32_t n = 70, lwork = 5000, info;
     for (int i = 0; i < MOST * MOST; i++)
         a[i] = random_number();
     a[77] = NAN;

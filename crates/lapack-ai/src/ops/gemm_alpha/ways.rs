@@ -273,6 +273,23 @@ impl<T: GemmScalar> Product<T> {
         unsafe { small::gemm_raw(algorithm, transpose, [m, n, k], alpha, (a, lda), (b, ldb), beta, (c, ldc)) }
     }
 
+    /// Whether all extents are 4.
+    #[inline(always)]
+    pub fn is_four(&self) -> bool {
+        ((self.m ^ 4) | (self.n ^ 4) | (self.k ^ 4)) == 0
+    }
+
+    /// As [`Product::by_kernels`], for all extents but those of 4 x 4 matrices, which have a shorter way.
+    ///
+    /// # Safety
+    /// As [`Product::by_kernels`].
+    #[inline(always)]
+    pub unsafe fn by_other_kernels(&self, algorithm: Algorithm) {
+        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
+        // SAFETY: the caller's promise.
+        unsafe { small::gemm_other_raw(algorithm, transpose, [m, n, k], alpha, (a, lda), (b, ldb), beta, (c, ldc)) }
+    }
+
     /// Computes a batch of them by this library's kernels: the matrices lie at `strides` from each other.
     ///
     /// # Safety
