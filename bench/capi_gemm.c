@@ -52,7 +52,12 @@ int main(int count, char **arguments) {
     }
     enum { SETS = 16 };
     size_t size = (size_t)n * n;
-    double *a = malloc(SETS * size * sizeof *a), *b = malloc(SETS * size * sizeof *b), *c = malloc(SETS * size * sizeof *c);
+    /* Apart by other distances than multiples of 4 KiB, which loads and stores of a processor may take for the same place. */
+    size_t apart = (SETS * size * sizeof(double) / 4096 + 1) * 4096 + 1088;
+    char *pool = aligned_alloc(4096, (3 * apart / 4096 + 1) * 4096);
+    if (!pool)
+        return 1;
+    double *a = (double *)pool, *b = (double *)(pool + apart), *c = (double *)(pool + 2 * apart);
     /* Rotations, so that a chain neither grows nor vanishes. */
     memset(b, 0, SETS * size * sizeof *b);
     for (int s = 0; s < SETS; s++)
