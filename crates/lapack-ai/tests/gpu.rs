@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    for name in ["allocation", "build", "lost", "timeout", "wrong"] {
+    for name in ["allocation", "build", "lost", "timeout", "wrong", "stall"] {
         inject_fault(name, 0);
     }
     guard

@@ -27,6 +27,8 @@ pub enum FaultKind {
     TimedOut,
     /// A result did not pass its check.
     WrongResult,
+    /// Work-groups that wait for each other were not all running at the same time; they are done without.
+    Stalled,
     /// This process was forked from one that uses the device.
     Forked,
     /// The caller asked the work to end.
@@ -41,12 +43,13 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind that a device can have at run time, by the name that [`inject`] takes.
-    pub const INJECTABLE: [(&'static str, FaultKind); 5] = [
+    pub const INJECTABLE: [(&'static str, FaultKind); 6] = [
         ("allocation", FaultKind::OutOfMemory),
         ("build", FaultKind::BuildFailed),
         ("lost", FaultKind::DeviceLost),
         ("timeout", FaultKind::TimedOut),
         ("wrong", FaultKind::WrongResult),
+        ("stall", FaultKind::Stalled),
     ];
 
     /// Whether the failure says something about the device, so that it counts against it.
@@ -103,11 +106,12 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// How often each of [`FaultKind::INJECTABLE`] is still to happen.
-static ARMED: [AtomicU32; 5] = [const { AtomicU32::new(0) }; 5];
+static ARMED: [AtomicU32; FaultKind::INJECTABLE.len()] = [const { AtomicU32::new(0) }; FaultKind::INJECTABLE.len()];
 /// Sum of the above: the one load that a call pays.
 static ANY_ARMED: AtomicU32 = AtomicU32::new(0);
 
-/// Makes the next `times` opportunities for the named fault ("allocation", "build", "lost", "timeout", "wrong") fail. For
+/// Makes the next `times` opportunities for the named fault ("allocation", "build", "lost", "timeout", "wrong",
+/// "stall") fail. For
 /// tests of what follows; 0 disarms. Returns whether the name is known.
 pub fn inject(name: &str, times: u32) -> bool {
     let Some(index) = FaultKind::INJECTABLE.iter().position(|(known, _)| *known == name) else { return false };

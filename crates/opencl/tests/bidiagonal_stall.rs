@@ -30,7 +30,7 @@ fn groups_that_wait_in_vain_give_up_and_the_matrix_is_reduced_without_them() {
     };
     let (undisturbed, panels, sweeps) = reduce();
     assert!(panels && !sweeps);
-    assert!(inject("wrong", 1));
+    assert!(inject("stall", 1));
     let (stalled, panels, sweeps) = reduce();
     assert!(panels && sweeps);
     assert_eq!(ReductionPlan::of(&gpu, DType::Float32).resident, None);

@@ -300,7 +300,7 @@ pub fn forget(device: Device) {
     }
 }
 
-/// Makes the next `times` opportunities for a fault ("allocation", "build", "lost", "timeout", "wrong") fail, for tests of
+/// Makes the next `times` opportunities for a fault ("allocation", "build", "lost", "timeout", "wrong", "stall") fail, for tests of
 /// what follows. Returns whether the name is known.
 pub fn inject_fault(name: &str, times: u32) -> bool {
     lapack_ai_opencl::inject(name, times)

@@ -275,7 +275,7 @@ impl<'a> Work<'a> {
     fn whole_panel(&self, sweep: Sweep, rows: usize, first: usize, steps: usize) -> Result<[usize; 2], Fault> {
         let groups = self.most;
         // One more than there are never arrives.
-        let expected = groups + usize::from(injected(FaultKind::WrongResult));
+        let expected = groups + usize::from(injected(FaultKind::Stalled));
         let more = [int(steps), Arg::Block(&self.state), int(first / PANEL), int(expected)];
         let (options, args) = (self.options(sweep, rows, self.left(first)), self.args(first, &more));
         let items = self.plan.items;
