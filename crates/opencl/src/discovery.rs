@@ -7,6 +7,7 @@
 
 use crate::fault::{Fault, FaultKind};
 use crate::handle::enter_process;
+use crate::signals::keeping_handlers;
 use opencl3::device::{CL_DEVICE_TYPE_ALL, CL_DEVICE_TYPE_CPU, CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT, Device};
 use opencl3::error_codes::{DLOPEN_FUNCTION_NOT_AVAILABLE, DLOPEN_RUNTIME_LOAD_FAILED};
 use opencl3::platform::{Platform, get_platforms};
@@ -112,7 +113,7 @@ pub fn candidates() -> Result<&'static [Candidate], Fault> {
         let text = "this process was forked from one that uses OpenCL; start it with the method \"spawn\" to use a GPU";
         return Err(Fault::new(FaultKind::Forked, text));
     }
-    FOUND.get_or_init(search).as_deref().map_err(Clone::clone)
+    FOUND.get_or_init(|| keeping_handlers(search)).as_deref().map_err(Clone::clone)
 }
 
 /// What is known of all devices.

@@ -16,6 +16,7 @@ use crate::handle::{Handle, RawBuffer, RawContext, RawEvent, RawKernel, RawQueue
 use crate::kernels::gemm_variants::Variants;
 use crate::pool::{Block, Pool, PoolStats, lock};
 use crate::program::{ProgramStats, Programs, Source};
+use crate::signals::keeping_handlers;
 use crate::staging::Staging;
 use crate::trace;
 use crate::tune::{Table, Tables};
@@ -152,7 +153,7 @@ impl Gpu {
     pub fn open(candidate: &Candidate, settings: &Settings) -> Result<Self, Fault> {
         own_process()?;
         let Candidate { info, id } = candidate.clone();
-        let raw = create_context(&[id.0], null(), None, null_mut());
+        let raw = keeping_handlers(|| create_context(&[id.0], null(), None, null_mut()));
         let context = Handle::new(RawContext(check("clCreateContext", raw)?));
         let queue = |properties| {
             // SAFETY: context and device belong together.

@@ -12,6 +12,7 @@ mod handle;
 pub mod kernels;
 mod pool;
 mod program;
+mod signals;
 mod staging;
 mod streaming;
 pub mod svd;

@@ -9,6 +9,7 @@ use crate::fault::{Fault, FaultKind, check, injected};
 use crate::gpu::Shared;
 use crate::handle::{Handle, RawKernel, RawProgram};
 use crate::pool::lock;
+use crate::signals::keeping_handlers;
 use opencl3::kernel::create_kernel;
 use opencl3::program::{
     CL_PROGRAM_BINARIES, CL_PROGRAM_BUILD_LOG, build_program, create_program_with_binary, create_program_with_source,
@@ -134,7 +135,8 @@ impl Programs {
         }
         let raw = check("clCreateProgramWithSource", create_program_with_source(shared.context.get().0, &[&text]))?;
         let program = Handle::new(RawProgram(raw));
-        if let Err(code) = build_program(raw, &[shared.device.0], &options_c, None, null_mut()) {
+        let build = || build_program(raw, &[shared.device.0], &options_c, None, null_mut());
+        if let Err(code) = keeping_handlers(build) {
             return Err(build_fault(shared, raw, source.name, code));
         }
         self.built.fetch_add(1, Ordering::Relaxed);
@@ -175,7 +177,8 @@ fn from_binary(shared: &Shared, payload: &[u8], options: &CString) -> Result<Han
     // SAFETY: a binary that this device wrote, by its digest; the driver checks it again.
     let raw = unsafe { create_program_with_binary(shared.context.get().0, &[shared.device.0], &[payload]) };
     let program = Handle::new(RawProgram(check("clCreateProgramWithBinary", raw)?));
-    check("clBuildProgram", build_program(program.get().0, &[shared.device.0], options, None, null_mut()))?;
+    let build = || build_program(program.get().0, &[shared.device.0], options, None, null_mut());
+    check("clBuildProgram", keeping_handlers(build))?;
     Ok(program)
 }
 
