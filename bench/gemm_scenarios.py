@@ -1,6 +1,7 @@
 """68 kinds of products beside the BLAS libraries found here: who is fastest where.
 
-    python bench/gemm_scenarios.py [--blas NAME=FILE:SYMBOL ...] [--eigen FOLDER] [--rounds R] [--json FILE]
+    python bench/gemm_scenarios.py [--blas NAME=FILE:SYMBOL[,VARIABLE=VALUE] ...] [--eigen FOLDER]
+        [--rounds R] [--json FILE]
 
 Builds `gemm_scenarios.c`, which has the scenarios: sizes 4 to 512, random, identity, graded, ill-scaled, symmetric and
 transposed matrices, alpha and beta, parts of larger matrices, chains, and batches as a loop of calls. All call DGEMM's
@@ -50,7 +51,8 @@ def contenders(options: argparse.Namespace, folder: Path) -> dict[str, list[str]
     found |= {name: [library, "dgemm_alphax_", letter] for name, letter in LETTERS.items()}
     for text in options.blas:
         name, _, where = text.partition("=")
-        found[name] = where.rsplit(":", 1)
+        place, _, setting = where.partition(",")
+        found[name] = [*([setting] if setting else []), *place.rsplit(":", 1)]
     if options.eigen:
         source, fixed = folder / "eigen.cpp", folder / "eigen.so"
         source.write_text(EIGEN)
@@ -67,7 +69,8 @@ def measured(program: Path, runs: dict[str, list[str]], rounds: int) -> list[dic
     for turn in range(rounds):
         for name, arguments in runs.items():
             print(f"round {turn + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
-            command = [str(program), *arguments]
+            settings = [text for text in arguments[:1] if "=" in text]
+            command = ["env", *settings, str(program), *arguments[len(settings) :]]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
             for line in map(json.loads, done.stdout.splitlines()):
                 if name == "eigen" and "transposed" in line["scenario"]:
@@ -95,7 +98,9 @@ def counts(rows: list[dict[str, Any]], peers: list[str], names: tuple[str, ...])
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blas", action="append", default=[], metavar="NAME=FILE:SYMBOL", help="a peer")
+    parser.add_argument(
+        "--blas", action="append", default=[], metavar="NAME=FILE:SYMBOL[,VARIABLE=VALUE]", help="a peer"
+    )
     parser.add_argument("--eigen", type=Path, help="Eigen's headers")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where the results go")
