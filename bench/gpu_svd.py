@@ -8,7 +8,7 @@ times 10^(-10 j / n)); beside them cuSOLVER's gesvd and gesvdj through torch and
 ``gpu="auto"`` takes beside either engine, from n = 2 on, after a calibration. ``cpu``: gesdd on the CPU, gesvd up to
 2048.
 
-A time is the fastest of some calls as the caller sees them, all results waited for; long ones are called once. When the
+A time is the median of some calls as the caller sees them, all results waited for; long ones are called once. When the
 seconds are used up, the rest is left out. ``residual`` is |A - U S V^T|_F / (max(m, n) eps
 |A|_F), ``orthogonality`` the larger of |U^T U - I|_F and |V^T V - I|_F in units of max(m, n) eps, by torch in double
 precision. Needs torch with CUDA.
@@ -48,8 +48,14 @@ class Budget:
         return self.seconds - (time.perf_counter() - STARTED)
 
 
-def fastest(work: Callable[[], Any], budget: Budget, calls: int = 5) -> tuple[float | None, Any]:
-    """Seconds of the fastest call, after one that warms up, and its result; None where there is no time for one."""
+def median(times: list[float]) -> float:
+    """Of the calls after the one that warms up, if there are any."""
+    kept = sorted(times[1:] or times)
+    return kept[len(kept) // 2]
+
+
+def timed(work: Callable[[], Any], budget: Budget, calls: int = 5) -> tuple[float | None, Any]:
+    """Median seconds of some calls, after one that warms up, and a result; None where there is no time for one."""
     if budget.left() <= 0:
         return None, None
     times: list[float] = []
@@ -63,7 +69,7 @@ def fastest(work: Callable[[], Any], budget: Budget, calls: int = 5) -> tuple[fl
         # The first call builds kernels, which may take longer than anything.
         if index and (times[-1] > 0.5 or sum(times[1:]) > 2 or budget.left() < times[-1]):
             break
-    return min(times), result
+    return median(times), result
 
 
 class Polar:
@@ -155,7 +161,7 @@ def errors(a: torch.Tensor, u: torch.Tensor, s: torch.Tensor, v: torch.Tensor, d
 
 def peer(name: str, driver: Callable[[], Any], budget: Budget, entry: dict[str, Any]) -> None:
     try:
-        seconds, _ = fastest(driver, budget, calls=3)
+        seconds, _ = timed(driver, budget, calls=3)
     except (RuntimeError, AssertionError) as error:
         entry[f"{name}_error"] = str(error).splitlines()[0][:200]
         return
@@ -170,7 +176,7 @@ def on_device(
         return None
     a = matrix(m, n, dtype, graded)
     x = lap.to_device(a.cpu().numpy())
-    seconds, found = fastest(lambda x=x: lap.svd(x, False, compute_uv=vectors, gpu="require"), budget)
+    seconds, found = timed(lambda x=x: lap.svd(x, False, compute_uv=vectors, gpu="require"), budget)
     entry: dict[str, Any] = {
         "m": m,
         "n": n,
@@ -237,7 +243,7 @@ def from_numpy(budget: Budget) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for dtype in ("float64", "float32"):
         a = matrix(4096, 4096, dtype, False).cpu().numpy()
-        seconds, _ = fastest(lambda a=a: lap.svd(a, False, gpu="require"), budget)
+        seconds, _ = timed(lambda a=a: lap.svd(a, False, gpu="require"), budget)
         if seconds is not None:
             entries.append({"n": 4096, "dtype": dtype, "seconds": seconds})
             print(entries[-1], flush=True)
@@ -277,7 +283,7 @@ def auto(sizes: list[int], budget: Budget) -> list[dict[str, Any]]:
                     if turn and sum(map(sum, times.values())) > 3:
                         break
                 entry = {"n": n, "dtype": dtype, "vectors": vectors, "chosen": chosen}
-                entry |= {f"{name}_seconds": min(t[1:] or t) for name, t in times.items() if t}
+                entry |= {f"{name}_seconds": median(t) for name, t in times.items() if t}
                 best = min(entry[f"{name}_seconds"] for name in ("opencl", "cpu") if f"{name}_seconds" in entry)
                 entry["over_best"] = round(entry["auto_seconds"] / best - 1, 3)
                 entries.append(entry)
@@ -306,7 +312,7 @@ def cpu(sizes: list[int], budget: Budget) -> list[dict[str, Any]]:
                 start = time.perf_counter()
                 work()
                 times.append(time.perf_counter() - start)
-            entries.append({"n": n, "driver": driver, "seconds": min(times)})
+            entries.append({"n": n, "driver": driver, "seconds": median(times)})
             print(entries[-1], flush=True)
     return entries
 

@@ -255,11 +255,11 @@ lap.svd(a[:50, :50], gpu="require")
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 started = time.perf_counter()
 try:
-    lap.svd(a, gpu="require")
+    # Again and again, since a fast device is done before the signal comes.
+    while True:
+        lap.svd(a, gpu="require")
 except KeyboardInterrupt:
     assert time.perf_counter() - started < 3
-else:
-    raise SystemExit("skipped: too fast")
 # The device goes on.
 (u, s, vh), report = lap.svd(a[:60, :60], gpu="require", return_report=True)
 assert report.engine == "opencl"
@@ -267,8 +267,6 @@ print("good")
 """,
         timeout=120,
     )
-    if "too fast" in done.stderr:
-        pytest.skip("the device decomposes in less time than it takes to interrupt it")
     assert done.stdout == "good\n", done.stdout + done.stderr
 
 
