@@ -116,6 +116,8 @@ pub(crate) struct Shared {
     api: Mutex<Option<(bool, Arc<Event>)>>,
     timeout: Duration,
     lost: AtomicBool,
+    /// Whether work-groups that waited for each other have given up: they are not asked to again.
+    pub(crate) stalled: AtomicBool,
 }
 
 /// One opened device. Cheap to clone; all clones are the same device.
@@ -188,6 +190,7 @@ impl Gpu {
             api: Mutex::new(None),
             timeout: settings.timeout,
             lost: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

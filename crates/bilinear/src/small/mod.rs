@@ -142,7 +142,7 @@ pub unsafe fn gemm_other_raw<T: Element>(
 
 /// Whether all extents are 4; not as arrays, which would pass through memory.
 #[inline(always)]
-fn is_four([m, n, k]: [usize; 3]) -> bool {
+pub fn is_four([m, n, k]: [usize; 3]) -> bool {
     ((m ^ 4) | (n ^ 4) | (k ^ 4)) == 0
 }
 

@@ -15,7 +15,6 @@ use crate::program::Source;
 use crate::tune::Tables;
 use lapack_ai_core::{Complex64, DType};
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
 
 static SUM: Source =
@@ -47,8 +46,6 @@ pub(crate) struct Variants {
     pub(super) mixed: OnceLock<bool>,
     /// Options of programs that could not be built.
     refused: Mutex<HashSet<String>>,
-    /// Whether work-groups that waited for each other have given up.
-    pub(crate) stalled: AtomicBool,
 }
 
 /// What of NVIDIA's assembly a device takes.
@@ -63,13 +60,7 @@ struct Ptx {
 impl Variants {
     /// For a device whose configurations come from `tables`.
     pub(crate) fn new(tables: Tables) -> Self {
-        Self {
-            choices: Choices::new(tables),
-            ptx: OnceLock::new(),
-            mixed: OnceLock::new(),
-            refused: Mutex::default(),
-            stalled: AtomicBool::new(false),
-        }
+        Self { choices: Choices::new(tables), ptx: OnceLock::new(), mixed: OnceLock::new(), refused: Mutex::default() }
     }
 }
 

@@ -70,7 +70,7 @@ impl ReductionPlan {
     pub fn of(gpu: &Gpu, dtype: DType) -> Self {
         let ptx = takes_ptx(gpu);
         let units = gpu.info().compute_units as usize;
-        let resident = (ptx && !gpu.shared.variants.stalled.load(Ordering::Relaxed)).then_some(units);
+        let resident = (ptx && !gpu.shared.stalled.load(Ordering::Relaxed)).then_some(units);
         let held = if dtype.is_double() { 16 } else { 32 };
         Self { items: if ptx { 512 } else { 256 }, resident, ptx, held, at_once: 2, ahead: ptx }
     }
@@ -149,7 +149,7 @@ pub fn bidiagonalise_by(plan: &ReductionPlan, gpu: &Gpu, a: DeviceView<'_>) -> R
         if !work.has_stalled()? {
             return Ok(work.result);
         }
-        gpu.shared.variants.stalled.store(true, Ordering::Relaxed);
+        gpu.shared.stalled.store(true, Ordering::Relaxed);
         copy(gpu, saved, false, a)?;
     }
     let work = Work::new(gpu, &ReductionPlan { resident: None, ..*plan }, a)?;

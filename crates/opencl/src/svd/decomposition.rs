@@ -54,6 +54,34 @@ pub(super) fn powers(largest: f64, safe: std::ops::Range<f64>) -> Option<[f64; 2
     Some([half, exponent - half].map(f64::exp2))
 }
 
+/// `x = a` divided by the powers.
+pub(super) fn scale_down(gpu: &Gpu, a: DeviceView<'_>, powers: [f64; 2], x: DeviceView<'_>) -> Result<(), Fault> {
+    let [first, second] = powers.map(|power| Complex64::new(1.0 / power, 0.0));
+    scale(gpu, first, a, x)?;
+    scale(gpu, second, x, x)
+}
+
+/// Multiplies the n singular values of a matrix that was divided by the powers.
+pub(super) fn scale_up(
+    gpu: &Gpu,
+    sigma: &Block,
+    n: usize,
+    dtype: DType,
+    powers: Option<[f64; 2]>,
+) -> Result<(), Fault> {
+    let Some(powers) = powers else { return Ok(()) };
+    let view = DeviceView::col_major(sigma, dtype, [1, n, 1])?;
+    powers.into_iter().try_for_each(|power| scale(gpu, Complex64::new(power, 0.0), view, view))
+}
+
+/// Sets the diagonal of `x` to one.
+pub(super) fn set_diagonal(gpu: &Gpu, x: DeviceView<'_>) -> Result<(), Fault> {
+    let ([_, rows, cols], dtype) = (x.shape(), x.dtype());
+    let one = gpu.alloc(dtype.size())?;
+    gpu.write(&one, 0, Factor::new(Complex64::new(1.0, 0.0), dtype).bytes())?;
+    copy(gpu, DeviceView::new(&one, dtype, 0, [1, rows.min(cols), 1], [0; 3])?, false, x.diagonal())
+}
+
 /// The singular value decomposition of the real m x n matrix `a`, of any strides; it is not changed. Waits.
 ///
 /// Errors are those of LAPACK's xGESDD: |A - U diag(sigma) V^T| is at most a small multiple of max(m, n) eps |A|, and so is the
@@ -86,18 +114,12 @@ pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault>
     let powers = powers(largest, safe(dtype));
     match powers {
         None => copy(gpu, a, false, work_view)?,
-        Some([first, second]) => {
-            scale(gpu, Complex64::new(1.0 / first, 0.0), a, work_view)?;
-            scale(gpu, Complex64::new(1.0 / second, 0.0), work_view, work_view)?;
-        }
+        Some(powers) => scale_down(gpu, a, powers, work_view)?,
     }
 
     let Bidiagonal { d, e, tauq, taup } = bidiagonalise(gpu, work_view)?;
     let BidiagonalSvd { sigma, u, v } = bidiagonal_svd(gpu, &d, &e, n, dtype, vectors != Vectors::Neither)?;
-    for power in powers.into_iter().flatten() {
-        let view = DeviceView::col_major(&sigma, dtype, [1, n, 1])?;
-        scale(gpu, Complex64::new(power, 0.0), view, view)?;
-    }
+    scale_up(gpu, &sigma, n, dtype, powers)?;
     let (Some(small), Some(v)) = (u, v) else { return Ok(Svd { sigma, u: None, v: None }) };
     let columns = if vectors == Vectors::Full { m } else { n };
     let u = memory(m * columns)?;
@@ -106,11 +128,8 @@ pub fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd, Fault>
     copy(gpu, DeviceView::col_major(&small, dtype, [1, n, n])?, false, u_view.window(0, 0, n, n)?)?;
     drop(small);
     if columns > n {
-        // The identity below: what Q makes of it completes the orthonormal columns.
-        let one = memory(1)?;
-        gpu.write(&one, 0, Factor::new(Complex64::new(1.0, 0.0), dtype).bytes())?;
-        let diagonal = u_view.window(n, n, columns - n, columns - n)?.diagonal();
-        copy(gpu, DeviceView::new(&one, dtype, 0, [1, columns - n, 1], [0, 0, 0])?, false, diagonal)?;
+        // What Q makes of the identity below completes the orthonormal columns.
+        set_diagonal(gpu, u_view.window(n, n, columns - n, columns - n)?)?;
     }
     apply_reflectors(gpu, Side::Left, work_view, &tauq, u_view)?;
     apply_reflectors(gpu, Side::Right, work_view, &taup, DeviceView::col_major(&v, dtype, [1, n, n])?)?;

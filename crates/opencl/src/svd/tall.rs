@@ -24,13 +24,13 @@
 //! X R_k^-1 is solved by substitution, each row backward stable, where R_k is ill-conditioned. Where it is not, and in the
 //! last step, the product with the inverse is as accurate, and the last step's is joined with U_R.
 
-use super::decomposition::{Svd, Vectors, powers, svd as decompose};
+use super::decomposition::{Svd, Vectors, powers, scale_down, scale_up, set_diagonal, svd as decompose};
 use crate::fault::{Fault, FaultKind};
 use crate::gpu::{Arg, Gpu};
 use crate::kernels::copy::copy;
 use crate::kernels::gemm::gemm;
 use crate::kernels::norm::{Norm, norm};
-use crate::kernels::scale::{axpby, scale};
+use crate::kernels::scale::axpby;
 use crate::kernels::{DeviceView, Factor, TYPES, int, options, read_reals};
 use crate::pool::Block;
 use crate::program::Source;
@@ -72,21 +72,16 @@ pub(super) fn svd(gpu: &Gpu, a: DeviceView<'_>, vectors: Vectors) -> Result<Svd,
     let powers = powers(largest, safe(dtype));
     let scaled = match powers {
         None => None,
-        Some([first, second]) => {
+        Some(powers) => {
             let block = work.memory(m * n)?;
-            let x = work.tall(&block)?;
-            scale(gpu, Complex64::new(1.0 / first, 0.0), a, x)?;
-            scale(gpu, Complex64::new(1.0 / second, 0.0), x, x)?;
+            scale_down(gpu, a, powers, work.tall(&block)?)?;
             Some(block)
         }
     };
     let Factors { x, inverse, r } = work.factorise(a, scaled)?;
     let Svd { sigma, u, v } = decompose(gpu, work.square(&r)?, vectors)?;
     drop(r);
-    for power in powers.into_iter().flatten() {
-        let view = DeviceView::col_major(&sigma, dtype, [1, n, 1])?;
-        scale(gpu, Complex64::new(power, 0.0), view, view)?;
-    }
+    scale_up(gpu, &sigma, n, dtype, powers)?;
     let Some(small) = u else { return Ok(Svd { sigma, u: None, v: None }) };
     let joined = work.memory(n * n)?;
     work.product(work.square(&inverse)?, work.square(&small)?, work.square(&joined)?)?;
@@ -188,10 +183,7 @@ impl Tall<'_> {
 
     fn set_identity(&self, x: DeviceView<'_>) -> Result<(), Fault> {
         axpby(self.gpu, Complex64::ZERO, x, Complex64::ZERO, x)?;
-        let one = self.memory(1)?;
-        self.gpu.write(&one, 0, self.number(1.0).bytes())?;
-        let ones = DeviceView::new(&one, self.dtype, 0, [1, self.n, 1], [0; 3])?;
-        copy(self.gpu, ones, false, x.diagonal())
+        set_diagonal(self.gpu, x)
     }
 
     /// Q and R of `a`, or of `scaled` where that is given.

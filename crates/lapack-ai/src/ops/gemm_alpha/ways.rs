@@ -276,7 +276,7 @@ impl<T: GemmScalar> Product<T> {
     /// Whether all extents are 4.
     #[inline(always)]
     pub fn is_four(&self) -> bool {
-        ((self.m ^ 4) | (self.n ^ 4) | (self.k ^ 4)) == 0
+        small::is_four([self.m, self.n, self.k])
     }
 
     /// As [`Product::by_kernels`], for all extents but those of 4 x 4 matrices, which have a shorter way.
