@@ -41,12 +41,20 @@ pub(crate) fn keeping_handlers<R>(work: impl FnOnce() -> R) -> R {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
-    extern "C" fn own(_: libc::c_int) {}
-    extern "C" fn other(_: libc::c_int) {}
+    static LAST: AtomicI32 = AtomicI32::new(0);
+
+    // Of different contents, since the compiler may make one function of equal ones.
+    extern "C" fn own(_: libc::c_int) {
+        LAST.store(1, Ordering::Relaxed);
+    }
+    extern "C" fn other(_: libc::c_int) {
+        LAST.store(2, Ordering::Relaxed);
+    }
 
     fn install(handler: extern "C" fn(libc::c_int)) {
-        // SAFETY: the handlers do nothing.
+        // SAFETY: the handlers store a number.
         unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
     }
 
