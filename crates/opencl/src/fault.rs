@@ -111,8 +111,7 @@ static ARMED: [AtomicU32; FaultKind::INJECTABLE.len()] = [const { AtomicU32::new
 static ANY_ARMED: AtomicU32 = AtomicU32::new(0);
 
 /// Makes the next `times` opportunities for the named fault ("allocation", "build", "lost", "timeout", "wrong",
-/// "stall") fail. For
-/// tests of what follows; 0 disarms. Returns whether the name is known.
+/// "stall") fail. For tests of what follows; 0 disarms. Returns whether the name is known.
 pub fn inject(name: &str, times: u32) -> bool {
     let Some(index) = FaultKind::INJECTABLE.iter().position(|(known, _)| *known == name) else { return false };
     ARMED[index].store(times, Ordering::SeqCst);
