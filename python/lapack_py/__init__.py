@@ -51,6 +51,7 @@ from ._errors import (
     SizeError,
     warning_counts,
 )
+from ._monitor import Monitor, monitor
 from ._native import (
     DeviceArray,
     Report,
@@ -132,6 +133,7 @@ __all__ = [
     "LapackError",
     "LapackWarning",
     "LstsqResult",
+    "Monitor",
     "NonFiniteError",
     "NotPositiveDefiniteError",
     "PCAResult",
@@ -179,6 +181,7 @@ __all__ = [
     "matrix_norm",
     "matrix_power",
     "matrix_rank",
+    "monitor",
     "multi_dot",
     "norm",
     "null_space",

@@ -9,6 +9,7 @@ mod errors;
 mod gate;
 mod half;
 mod input;
+mod monitor;
 mod ops;
 mod options;
 mod output;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::device::{PyDeviceArray, to_device};
+    #[pymodule_export]
+    use crate::monitor::{NativeMonitor, start_monitor};
     #[pymodule_export]
     use crate::ops::{
         banded::{solve_banded, solveh_banded},
