@@ -50,11 +50,6 @@ impl Histogram {
         self.most = self.most.max(nanoseconds);
     }
 
-    /// How many were counted.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
     /// The duration, in seconds, that a part `quantile` (0 to 1) of all do not exceed; `None` where nothing was counted.
     pub(crate) fn quantile(&self, quantile: f64) -> Option<f64> {
         let wanted = (quantile * self.count as f64).ceil().max(1.0) as u64;
@@ -109,7 +104,7 @@ mod tests {
         histogram.add(60_000_000_000, 1);
         let coarse = histogram.coarse();
         assert_eq!((coarse[0], coarse[6], coarse[7], coarse[15]), (4, 4, 6, 6));
-        assert_eq!(histogram.count(), 7);
+        assert_eq!(histogram.count, 7);
     }
 
     #[test]

@@ -148,6 +148,11 @@ impl View {
         self.0.process(wanted)
     }
 
+    /// Who the process is, as it was known at the start.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
     /// Whether events are taken up in time.
     pub(crate) fn is_ready(&self) -> bool {
         lock(&self.0.sums).ticked.elapsed() < Duration::from_secs(5)

@@ -15,7 +15,8 @@ pub(crate) trait Source: Send + Sync {
 
 impl Source for View {
     fn processes(&self, wanted: &dyn Fn(&Process) -> Wanted) -> Vec<Process> {
-        vec![self.process(wanted(&Process::default()))]
+        let asked = Process { identity: self.identity().clone(), ..Process::default() };
+        vec![self.process(wanted(&asked))]
     }
 
     fn is_ready(&self) -> bool {
