@@ -1,6 +1,7 @@
 //! `lapack-ai`: the library from the command line.
 
 mod bench;
+mod monitor;
 mod tune;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,10 @@ enum Command {
     /// Every candidate's result is checked before it counts. Ctrl-C ends it early; what was found is kept, and another run
     /// goes on from there. Exit status: 0; 1 if the device failed on the way; 2 if nothing could be measured; 130 after Ctrl-C.
     Tune(tune::Arguments),
+    /// Serve one page of all processes of this user that publish: what ran where, how fast, and what would have been faster.
+    Monitor(monitor::MonitorArguments),
+    /// Show the processes that publish in the terminal.
+    Top(monitor::TopArguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +54,8 @@ fn main() -> ExitCode {
         }
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
+        Command::Monitor(arguments) => monitor::monitor(arguments),
+        Command::Top(arguments) => monitor::top(&arguments),
         Command::Try { n } => match try_out(n as usize) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

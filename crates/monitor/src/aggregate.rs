@@ -41,6 +41,23 @@ struct Sums {
     durations: Histogram,
     /// Nanoseconds of the last told calls.
     last: VecDeque<u64>,
+    /// By how many calls the row's shape is ahead of all others.
+    ahead: u64,
+}
+
+impl Sums {
+    /// Votes for the shape that stands for the row: the one that most calls have, if it is more than half of them.
+    ///
+    /// Source: Boyer and Moore, MJRTY, a fast majority vote algorithm, 1991.
+    fn vote(&mut self, shape: [u64; 4], calls: u64) {
+        if self.row.shape == shape {
+            self.ahead += calls;
+        } else if self.ahead >= calls {
+            self.ahead -= calls;
+        } else {
+            (self.row.shape, self.ahead) = (shape, calls - self.ahead);
+        }
+    }
 }
 
 /// The sums of one process.
@@ -148,7 +165,6 @@ impl Aggregate {
             },
             ..Sums::default()
         });
-        sums.row.shape = shape.map(|size| size as u64);
         sums
     }
 
@@ -172,6 +188,7 @@ impl Aggregate {
         self.second.gpu_calls += gpu as f64;
         self.second.flops += flops * calls as f64;
         let sums = self.sums(operation, dtype, shape, engine);
+        sums.vote(shape.map(|size| size as u64), calls);
         sums.row.calls += calls;
         sums.row.matrices += calls * shape[3] as u64;
         sums.row.flops += flops * calls as f64;
@@ -438,6 +455,15 @@ pub(crate) mod tests {
         assert_eq!((row.calls, row.timed, row.rcond), (1001, 2, Some(0.25)));
         assert!((row.seconds / (1001.0 * 2e-6) - 1.0).abs() < 1e-2, "{}", row.seconds);
         assert!((row.p95 / 3e-6 - 1.0).abs() < 0.07, "{}", row.p95);
+    }
+
+    #[test]
+    fn the_shape_of_a_row_is_that_of_most_of_its_calls() {
+        let mut sums = aggregate();
+        for n in [4, 4, 3, 4, 5, 4] {
+            sums.take(told(record("solve", n, 1e-6)));
+        }
+        assert_eq!(sums.rows()[0].shape, [4, 4, 0, 1]);
     }
 
     #[test]

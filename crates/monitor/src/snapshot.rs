@@ -102,7 +102,7 @@ pub struct Row {
     pub engine: String,
     /// The device of the last call; empty for the CPU.
     pub device: String,
-    /// Rows, columns, inner size and number of matrices of the last call.
+    /// Rows, columns, inner size and number of matrices of most calls.
     pub shape: [u64; 4],
     /// Routine of the last call.
     pub routine: String,

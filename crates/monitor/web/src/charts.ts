@@ -50,7 +50,7 @@ export function timeChart(title: string, lines: Line[], format: (value: number) 
             value: (_self: uPlot, value: number | null) => (value === null ? "-" : format(value)),
           })),
         ],
-        axes: [axis, { ...axis, size: 66, values: (_self, ticks) => ticks.map(format) }],
+        axes: [axis, { ...axis, size: 84, values: (_self, ticks) => ticks.map(format) }],
       },
       data,
       element,

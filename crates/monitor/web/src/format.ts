@@ -41,9 +41,9 @@ export function percent(part: number | null): string {
   return part === null || !Number.isFinite(part) ? "-" : `${digits(100 * part)} %`;
 }
 
-/** One digit of a tiny number, as 3e-17. */
+/** A number from 0 to 1, which may be tiny: 0.83, 3e-17. */
 export function small(value: number | null): string {
-  return value === null ? "-" : value === 0 ? "0" : value.toExponential(0);
+  return value === null ? "-" : value === 0 || value >= 0.01 ? digits(value) : value.toExponential(0);
 }
 
 export function clock(at: number): string {

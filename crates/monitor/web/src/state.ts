@@ -75,7 +75,7 @@ export function memoryPage(): Page {
   const largest = table<Row>(
     [
       { name: "operation", cell: (row) => `${row.operation} ${row.dtype}` },
-      { name: "shape of the last call", cell: (row) => shape(row.shape, row.operation) },
+      { name: "shape of most calls", cell: (row) => shape(row.shape, row.operation) },
       { name: "engine", cell: (row) => engine(row.engine) },
       { name: "operands and results", cell: (row) => bytes(row.bytes / row.calls), number: true },
       { name: "copies made", cell: (row) => bytes(row.timed > 0 ? row.copied / row.timed : 0), number: true },
