@@ -9,6 +9,7 @@ use crate::catalogue::Rule;
 const VECTORS: &str = "eigenvectors were asked for (JOBZ = 'V')";
 /// The other meaning of the same numbers.
 const OF_B: &str = "it is the factorisation of B, which is far more likely";
+const NOT_OF_B: &str = "B is positive definite";
 /// The codes 1 to 4 of STEBZ.
 const INACCURATE: &str = "some eigenvalues are less accurate than asked for";
 const NOT_ALL_FOUND: &str = "not all of the selected eigenvalues were found";
@@ -31,11 +32,8 @@ is not the one that was filled",
             (NeedsValue, "add a little more than minus the smallest eigenvalue of B to its diagonal."),
         ],
         rules: &[
-            (Rule::index_after_n().when(OF_B), "sygvd hegvd spgvd hpgvd sbgvd hbgvd"),
-            (
-                Rule::index_after_n(),
-                "hbgv hbgvx hegv hegv_2stage hegvx hpgv hpgvx sbgv sbgvx spgv spgvx sygv sygv_2stage sygvx",
-            ),
+            (Rule::index_after_n().when(OF_B), "sygvx hegvx spgvx hpgvx sygvd hegvd spgvd hpgvd sbgvd hbgvd"),
+            (Rule::index_after_n(), "hbgv hbgvx hegv hegv_2stage hpgv sbgv sbgvx spgv sygv sygv_2stage"),
         ],
         undocumented: &[],
         notes: &[],
@@ -193,8 +191,17 @@ syevx_2stage",
             (Rule::exactly(2, 3).says(INACCURATE_AND_NOT_ALL_FOUND), "hbgvx sbgvx"),
             (Rule::exactly(2, 4).says(NO_INTERVAL), "hbgvx sbgvx"),
         ],
-        undocumented: &[],
-        notes: &[],
+        undocumented: &[
+            (Rule::exactly(1, 1).says(INACCURATE).when(NOT_OF_B), "sygvx hegvx spgvx hpgvx"),
+            (Rule::exactly(1, 2).says(NOT_ALL_FOUND).when(NOT_OF_B), "sygvx hegvx spgvx hpgvx"),
+            (Rule::exactly(1, 3).says(INACCURATE_AND_NOT_ALL_FOUND).when(NOT_OF_B), "sygvx hegvx spgvx hpgvx"),
+            (Rule::exactly(1, 4).says(NO_INTERVAL).when(NOT_OF_B), "sygvx hegvx spgvx hpgvx"),
+        ],
+        notes: &[(
+            "sygvx hegvx spgvx hpgvx",
+            "The documentation of the routine does not list this meaning; it passes on the code of SYEVX \
+(HEEVX, SPEVX, HPEVX).",
+        )],
     },
     Class {
         name: "STEBZ_NO_CONV",
