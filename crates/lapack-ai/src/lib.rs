@@ -24,6 +24,7 @@ pub mod config;
 pub mod container;
 pub mod dispatch;
 pub mod doctor;
+pub mod explain;
 pub mod observe;
 pub mod ops;
 

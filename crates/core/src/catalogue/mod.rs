@@ -26,6 +26,7 @@ pub use rule::{Counts, Dims, Edge, Rule};
 pub use special::explain_iter;
 
 use crate::{Applicability, Code, Severity};
+use std::fmt;
 
 /// One entry of the catalogue: what a code means, why it comes up and what helps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +45,29 @@ pub struct Condition {
     pub cause: &'static str,
     /// What helps without knowing the call, best first.
     pub fixes: &'static [(Applicability, &'static str)],
+}
+
+impl Condition {
+    /// Everything, over several lines.
+    pub fn report(&self) -> String {
+        let mut report = format!("{self}\n  meaning: {}\n  cause: {}", self.meaning, self.cause);
+        for (applicability, text) in self.fixes {
+            report += &format!("\n  fix ({}): {text}", applicability.as_str());
+        }
+        report
+    }
+
+    /// The classes of INFO that are cases of it.
+    pub fn classes(&self) -> impl Iterator<Item = &'static Class> {
+        classes().filter(|class| class.code == self.code)
+    }
+}
+
+impl fmt::Display for Condition {
+    /// One line: code and title.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}.", self.code, self.title)
+    }
 }
 
 /// The condition of a code.

@@ -4,6 +4,8 @@
 //! `2N+1` an internal error. A [`Rule`] is one such range, its ends linear in the dimensions, with what the number
 //! counts inside of it.
 
+use std::fmt;
+
 /// The dimensions of a call, as far as they are known. Some INFO can only be read with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dims {
@@ -216,6 +218,37 @@ impl Rule {
     }
 }
 
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut terms: Vec<String> = Vec::new();
+        for (factor, name) in [(self.m, "M"), (self.n, "N")] {
+            match factor {
+                0 => {}
+                1 => terms.push(name.to_string()),
+                factor => terms.push(format!("{factor}{name}")),
+            }
+        }
+        if self.plus != 0 || terms.is_empty() {
+            terms.push(self.plus.to_string());
+        }
+        f.write_str(&terms.join("+"))
+    }
+}
+
+impl fmt::Display for Rule {
+    /// The range as documentation writes it: `1..N`, `2N+1`, `> 0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.least { ", N being min(M,N)" } else { "" };
+        match self.to {
+            Some(to) if to == self.from => write!(f, "{to}{end}"),
+            Some(to) => write!(f, "{}..{to}{end}", self.from),
+            None if self.counts == Counts::Block => write!(f, "first (N+1) + last"),
+            None if self.from == edge(0, 0, 1) => write!(f, "> 0"),
+            None => write!(f, ">= {}{end}", self.from),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +282,22 @@ mod tests {
         ] {
             let found = rule.allows(info, Dims::default()).then(|| rule.condition(info, Dims::default()));
             assert_eq!(found.as_deref(), said, "{rule:?} {info}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_written_as_documentation_writes_them() {
+        for (rule, text) in [
+            (Rule::INDEX, "1..N"),
+            (Rule::AMOUNT_OF_LEAST, "1..N, N being min(M,N)"),
+            (Rule::COLUMN, "M+1..M+N"),
+            (Rule::exactly(2, 1), "2N+1"),
+            (Rule::exactly(0, -4), "-4"),
+            (Rule::ANY, "> 0"),
+            (Rule::index_beyond_n(), ">= N+1"),
+            (Rule::BLOCK, "first (N+1) + last"),
+        ] {
+            assert_eq!(rule.to_string(), text);
         }
     }
 
