@@ -53,15 +53,14 @@ class Code:
 
 
 def codes() -> list[Code]:
-    """Every code with its meaning (`error.rs`), usual cause and usual fixes (`render.rs`)."""
+    """Every code with its meaning (`error.rs`), usual cause (`catalogue/conditions.rs`) and usual fixes (`render.rs`)."""
     error = (ROOT / "crates/core/src/error.rs").read_text()
     render = (ROOT / "crates/core/src/render.rs").read_text()
-    found = re.findall(r"/// `(LAP-[EW]\d+)`: (.+?)\.\n\s+(\w+),", error)
+    found = re.findall(r"/// `(LAP-[EWI]\d+)`: (.+?)\.\n\s+(\w+),", error)
     known = {name: Code(name, number, meaning) for number, meaning, name in found}
-    causes = _body(render, "fn usual_cause")
-    for names, text in re.findall(r'((?:Code::\w+(?: \| )?)+) => \{?\s*"(.+?)"', causes, re.DOTALL):
-        for name in re.findall(r"Code::(\w+)", names):
-            known[name].cause = text
+    conditions = (ROOT / "crates/core/src/catalogue/conditions.rs").read_text()
+    for name, cause in re.findall(r'code: Code::(\w+),.*?cause: "(.+?)",\n', conditions, re.DOTALL):
+        known[name].cause = cause
     # One arm reaches from its pattern to the next one.
     fixes = re.split(r"\n        \(", _body(render, "fn usual_fixes"))[1:]
     for arm in fixes:

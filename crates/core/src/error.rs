@@ -8,7 +8,8 @@ use std::fmt;
 /// Result of every operation of the library.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Stable identifier of a condition: `LAP-E0xx` for errors, `LAP-W0xx` for warnings. Numbers are never reused.
+/// Stable identifier of a condition: `LAP-E0xx` for errors, `LAP-W0xx` for warnings, `LAP-I0xx` for information.
+/// Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// `LAP-E001`: the input has NaN or Inf.
@@ -59,6 +60,16 @@ pub enum Code {
     InPieces,
     /// `LAP-W005`: the file of what was tuned for a device cannot be used.
     TuningIgnored,
+    /// `LAP-W006`: a singular value lies within a factor 10 of the tolerance that decides on the rank.
+    RankUncertain,
+    /// `LAP-W007`: the input is finite, the result is beyond the largest number.
+    ResultOverflow,
+    /// `LAP-W008`: the triangle that is not read differs from the one that is.
+    NotSymmetric,
+    /// `LAP-W009`: some matrices of a batch failed; the results of the others are returned.
+    BatchPartial,
+    /// `LAP-I001`: a safe fix was applied.
+    FixApplied,
 }
 
 /// How bad a condition is.
@@ -68,11 +79,24 @@ pub enum Severity {
     Error,
     /// There is a result, and a reason to doubt it.
     Warning,
+    /// There is a result, as good as any, and something to know about it.
+    Information,
+}
+
+impl Severity {
+    /// `error`, `warning` or `information`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Information => "information",
+        }
+    }
 }
 
 impl Code {
-    /// Every code, in numeric order.
-    pub const ALL: [Code; 24] = [
+    /// Every code: errors, warnings, information, each in numeric order.
+    pub const ALL: [Code; 29] = [
         Code::NonFinite,
         Code::ShapeMismatch,
         Code::NotSquare,
@@ -97,6 +121,11 @@ impl Code {
         Code::DriverFallback,
         Code::InPieces,
         Code::TuningIgnored,
+        Code::RankUncertain,
+        Code::ResultOverflow,
+        Code::NotSymmetric,
+        Code::BatchPartial,
+        Code::FixApplied,
     ];
 
     /// The text form, `LAP-E010`.
@@ -126,12 +155,21 @@ impl Code {
             Code::DriverFallback => "LAP-W003",
             Code::InPieces => "LAP-W004",
             Code::TuningIgnored => "LAP-W005",
+            Code::RankUncertain => "LAP-W006",
+            Code::ResultOverflow => "LAP-W007",
+            Code::NotSymmetric => "LAP-W008",
+            Code::BatchPartial => "LAP-W009",
+            Code::FixApplied => "LAP-I001",
         }
     }
 
-    /// Error or warning, as the letter in the text form says.
+    /// Error, warning or information, as the letter in the text form says.
     pub fn severity(self) -> Severity {
-        if self.as_str().as_bytes()[4] == b'E' { Severity::Error } else { Severity::Warning }
+        match self.as_str().as_bytes()[4] {
+            b'E' => Severity::Error,
+            b'W' => Severity::Warning,
+            _ => Severity::Information,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here computes. A [`MatrixView`] is a pointer, a shape and two element strides; a [`BatchView`] adds leading
 //! dimensions; an [`Error`] is a value with fields that becomes text only when it is shown.
 
+pub mod catalogue;
 mod error;
 mod half;
 mod matrix;

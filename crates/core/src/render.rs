@@ -1,6 +1,6 @@
 //! From an [`Error`] to text: one plain line with the number in it, then cause and fixes for who wants them.
 
-use crate::{Applicability, Code, Detail, Error, Fix, NonFinite};
+use crate::{Applicability, Code, Detail, Error, Fix, NonFinite, catalogue};
 use std::fmt;
 
 impl fmt::Display for Error {
@@ -58,7 +58,7 @@ impl Error {
 
     /// Why it happened: what is known of this case, else the code's usual cause.
     pub fn cause(&self) -> &str {
-        self.own_cause().unwrap_or_else(|| usual_cause(self.code()))
+        self.own_cause().unwrap_or_else(|| catalogue::condition(self.code()).cause)
     }
 
     /// What to do, best first: what is known of this case, then the code's usual fixes.
@@ -87,39 +87,6 @@ impl Error {
             report += &format!("\n  failed matrices: {}{dots}", shown.join(", "));
         }
         report
-    }
-}
-
-fn usual_cause(code: Code) -> &'static str {
-    match code {
-        Code::NonFinite => {
-            "a NaN or Inf spreads to every result; it usually comes from missing data or a division by 0"
-        }
-        Code::ShapeMismatch => "the dimensions that must agree differ",
-        Code::NotSquare => "the operation is defined for as many rows as columns only",
-        Code::UnsupportedDType => "LAPACK computes in float32, float64, complex64 and complex128 only",
-        Code::BadOption => "the option has a fixed set of values",
-        Code::NotAMatrix => "the input must be a rectangular array of numbers with at least two dimensions",
-        Code::Singular => "a row or column is zero, repeated, or a combination of others",
-        Code::NotPositiveDefinite => "an eigenvalue is zero or negative, or only one triangle is what you expect",
-        Code::SvdNoConvergence => "LAPACK gave up on finite data: almost always a faulty library build",
-        Code::EigNoConvergence => "LAPACK gave up on finite data: extreme scaling, or a faulty library build",
-        Code::IllegalArgument => "the library passed something LAPACK refuses: a defect of lapack-ai, not of your data",
-        Code::ProviderNotFound => "no LAPACK library lies where one is looked for",
-        Code::ProviderUnusable => "the library lacks routines that are needed, or does not answer as LAPACK does",
-        Code::TooLargeForLp64 => "this LAPACK counts with 32-bit integers",
-        Code::OutOfMemory => "the system did not give the memory that the call needs",
-        Code::BadConfig => "an environment variable has a value outside its range",
-        Code::Cancelled => "the caller asked the call to end before it was done",
-        Code::GpuUnavailable => "no usable GPU was found",
-        Code::GpuFailed => "the device or its driver refused the work or did not answer",
-        Code::IllConditioned => {
-            "columns (or rows) are nearly dependent, or differ in scale by many orders of magnitude"
-        }
-        Code::GpuNotUsed => "no usable GPU was found",
-        Code::DriverFallback => "the first LAPACK driver did not converge; the second did",
-        Code::InPieces => "the operands need more memory than the device may give them",
-        Code::TuningIgnored => "the file is damaged, or was written by another version",
     }
 }
 
@@ -245,11 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_unique_and_has_a_cause() {
+    fn every_code_is_unique() {
         let mut texts: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
         texts.sort_unstable();
         texts.dedup();
         assert_eq!(texts.len(), Code::ALL.len());
-        assert!(Code::ALL.iter().all(|&code| !usual_cause(code).is_empty()));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The classes live in `lapack_py._errors`; this module hands over the fields.
 
-use lapack_ai::{Error, Severity};
+use lapack_ai::Error;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
@@ -23,7 +23,7 @@ pub(crate) fn helper<'py>(
 fn fields<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("code", error.code().as_str())?;
-    dict.set_item("severity", if error.severity() == Severity::Error { "error" } else { "warning" })?;
+    dict.set_item("severity", error.severity().as_str())?;
     dict.set_item("message", error.to_string())?;
     dict.set_item("summary", error.summary())?;
     dict.set_item("operation", error.operation())?;
