@@ -235,7 +235,6 @@ CASES = (
         fixed=_on_auto,
         check=_check_product,
         expects="error",
-        needs_opencl=True,
     ),
     Case(
         id="device-of-another-machine",
@@ -252,7 +251,6 @@ CASES = (
         fixed=_on_auto,
         check=_check_product,
         expects="error",
-        needs_opencl=True,
     ),
     Case(
         id="device-memory-exhausted",
