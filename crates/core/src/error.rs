@@ -3,6 +3,7 @@
 //! An [`Error`] says which operation failed, in which LAPACK routine, on which argument and element, with which INFO,
 //! and what to do about it. It is built where the facts are known and rendered (`render.rs`) where a person reads it.
 
+use crate::Finding;
 use std::fmt;
 
 /// Result of every operation of the library.
@@ -312,6 +313,7 @@ struct Fields {
     failed: Vec<usize>,
     batch: usize,
     cause: Option<String>,
+    findings: Vec<Finding>,
     fixes: Vec<Fix>,
 }
 
@@ -330,6 +332,7 @@ impl Error {
             failed: vec![],
             batch: 1,
             cause,
+            findings: vec![],
             fixes: vec![],
         };
         Self { fields: Box::new(fields) }
@@ -362,6 +365,12 @@ impl Error {
     /// Adds a fix.
     pub fn fix(mut self, applicability: Applicability, text: impl Into<String>) -> Self {
         self.fields.fixes.push(Fix { applicability, text: text.into() });
+        self
+    }
+
+    /// Adds what a look at the matrix has found, the most telling first.
+    pub fn with_findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        self.fields.findings.extend(findings);
         self
     }
 
@@ -440,6 +449,22 @@ impl Error {
             Detail::ZeroPivot { .. } => Some(0.0),
             _ => None,
         }
+    }
+
+    /// Digits of the result that the conditioning leaves uncertain, and those that the type has.
+    pub fn digits_lost(&self) -> Option<(f64, f64)> {
+        match self.fields.detail {
+            Detail::Condition { rcond, eps } => {
+                let have = (1.0 / eps).log10().floor();
+                Some(((1.0 / rcond.max(f64::MIN_POSITIVE)).log10().floor().min(have), have))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a look at the matrix has found, the most telling first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.fields.findings
     }
 
     /// The cause given with [`Error::because`].

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 mod error;
+mod finding;
 mod half;
 mod matrix;
 mod render;
@@ -12,6 +13,7 @@ mod scalar;
 mod view;
 
 pub use error::{Applicability, Argument, Code, Detail, Error, Fix, Location, NonFinite, Result, Severity};
+pub use finding::{Axis, Finding};
 pub use half::{ElementType, Half};
 pub use matrix::Matrix;
 pub use num_complex::{Complex32, Complex64};
