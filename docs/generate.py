@@ -53,8 +53,8 @@ class Code:
 
 
 def codes() -> list[Code]:
-    """Every code with its meaning (`error.rs`), usual cause (`catalogue/conditions.rs`) and usual fixes (`render.rs`)."""
-    error = (ROOT / "crates/core/src/error.rs").read_text()
+    """Every code with its meaning (`code.rs`), usual cause (`catalogue/conditions.rs`) and usual fixes (`render.rs`)."""
+    error = (ROOT / "crates/core/src/code.rs").read_text()
     render = (ROOT / "crates/core/src/render.rs").read_text()
     found = re.findall(r"/// `(LAP-[EWI]\d+)`: (.+?)\.\n\s+(\w+),", error)
     known = {name: Code(name, number, meaning) for number, meaning, name in found}

@@ -4,6 +4,7 @@
 //! dimensions; an [`Error`] is a value with fields that becomes text only when it is shown.
 
 pub mod catalogue;
+mod code;
 mod error;
 mod finding;
 mod half;
@@ -12,7 +13,8 @@ mod render;
 mod scalar;
 mod view;
 
-pub use error::{Applicability, Argument, Code, Detail, Error, Fix, Location, NonFinite, Result, Severity};
+pub use code::{Code, Severity};
+pub use error::{Applicability, Argument, Detail, Error, Fix, Location, NonFinite, Result};
 pub use finding::{Axis, Finding};
 pub use half::{ElementType, Half};
 pub use matrix::Matrix;

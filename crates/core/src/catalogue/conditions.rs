@@ -11,7 +11,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "non-finite",
         severity: Severity::Error,
         title: "the input has NaN or Inf",
-        meaning: "LAPACK computes nonsense from NaN and Inf, loops, or prints complaints. Nothing was computed.",
+        meaning: "LAPACK computes nonsense from NaN and Inf, loops, or prints complaints. Nothing was \
+computed.",
         cause: "a NaN or Inf spreads to every result; it usually comes from missing data or a division by 0",
         fixes: &[(NeedsValue, "drop or fill these entries first, e.g. with numpy.nan_to_num.")],
     },
@@ -38,7 +39,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "unsupported-dtype",
         severity: Severity::Error,
         title: "an element type that LAPACK does not have",
-        meaning: "The array holds something else than real or complex numbers of 32 or 64 bits. Nothing was computed.",
+        meaning: "The array holds something else than real or complex numbers of 32 or 64 bits. Nothing was \
+computed.",
         cause: "LAPACK computes in float32, float64, complex64 and complex128 only",
         fixes: &[(Safe, "convert first, e.g. A.astype('float64').")],
     },
@@ -65,7 +67,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "singular",
         severity: Severity::Error,
         title: "the matrix is singular",
-        meaning: "A pivot of the factorisation is exactly 0: the matrix has no inverse, and a system with it has no solution or many.",
+        meaning: "A pivot of the factorisation is exactly 0: the matrix has no inverse, and a system with it \
+has no solution or many.",
         cause: "a row or column is zero, repeated, or a combination of others",
         fixes: &[
             (Maybe, "use lstsq or pinv for the least-norm solution."),
@@ -77,7 +80,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "not-positive-definite",
         severity: Severity::Error,
         title: "the matrix is not positive definite",
-        meaning: "A leading minor, the determinant of a leading block, is not positive. The Cholesky factorisation stopped there.",
+        meaning: "A leading minor, the determinant of a leading block, is not positive. The Cholesky \
+factorisation stopped there.",
         cause: "an eigenvalue is zero or negative, or only one triangle is what you expect",
         fixes: &[
             (Safe, "for systems use assume_a='sym' ('her' for complex), which needs no definiteness."),
@@ -98,9 +102,62 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "eig-no-convergence",
         severity: Severity::Error,
         title: "the eigenvalues did not converge",
-        meaning: "The iteration for eigenvalues gave up. Some eigenvalues may be right; there are no usable vectors.",
+        meaning: "The iteration for eigenvalues gave up. Some eigenvalues may be right; there are no usable \
+vectors.",
         cause: "LAPACK gave up on finite data: extreme scaling, or a faulty library build",
         fixes: &[(Maybe, "scale the matrix to norm 1, or try another LAPACK (LAPACK_AI_LIBRARY).")],
+    },
+    Condition {
+        code: Code::EigenvectorsMissing,
+        name: "eigenvectors-missing",
+        severity: Severity::Error,
+        title: "some eigenvectors failed; the eigenvalues are right",
+        meaning: "The eigenvalues can be used. The eigenvectors that did not converge cannot.",
+        cause: "eigenvalues that lie very close to each other",
+        fixes: &[(Safe, "use the eigenvalues, and another driver for the vectors.")],
+    },
+    Condition {
+        code: Code::RankDeficient,
+        name: "rank-deficient",
+        severity: Severity::Error,
+        title: "the matrix does not have full rank",
+        meaning: "The method needs independent columns (or rows), and these are not. Nothing was solved.",
+        cause: "a column is zero, repeated, or a combination of others",
+        fixes: &[
+            (Safe, "use lstsq (GELSD or GELSY), which gives the least-norm solution for any rank."),
+            (NeedsValue, "remove the dependent columns."),
+        ],
+    },
+    Condition {
+        code: Code::DependentConstraints,
+        name: "dependent-constraints",
+        severity: Severity::Error,
+        title: "the constrained problem has no unique solution",
+        meaning: "The constraints, or constraints and data together, do not have the rank that makes the \
+solution unique. Nothing was solved.",
+        cause: "constraints repeat or contradict each other, or the data does not determine all unknowns",
+        fixes: &[
+            (Maybe, "remove constraints that repeat others."),
+            (Maybe, "add the constraints to lstsq as heavily weighted equations."),
+        ],
+    },
+    Condition {
+        code: Code::ZeroRowOrColumn,
+        name: "zero-row-or-column",
+        severity: Severity::Error,
+        title: "a row or column is all zero",
+        meaning: "The matrix is singular, and no scaling of its rows and columns exists.",
+        cause: "an empty category, a feature that is constant zero, or an equation without coefficients",
+        fixes: &[(Maybe, "remove the row or column, or use lstsq, which takes it.")],
+    },
+    Condition {
+        code: Code::ModesFailed,
+        name: "modes-failed",
+        severity: Severity::Error,
+        title: "the dynamic mode decomposition ended early",
+        meaning: "INFO says at which step. There are no modes, unless it is 4, which is a warning.",
+        cause: "empty or non-finite snapshots, or a column of X that is zero where that of Y is not",
+        fixes: &[(NeedsValue, "look for NaN, Inf and zero columns in the snapshots.")],
     },
     Condition {
         code: Code::IllegalArgument,
@@ -134,12 +191,14 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "too-large-for-lp64",
         severity: Severity::Error,
         title: "a size beyond the library's 32-bit integers",
-        meaning: "A dimension or a workspace has more than 2147483647 elements, which this LAPACK cannot count. Nothing was computed.",
+        meaning: "A dimension or a workspace has more than 2147483647 elements, which this LAPACK cannot \
+count. Nothing was computed.",
         cause: "this LAPACK counts with 32-bit integers",
         fixes: &[
             (
                 Safe,
-                "run pip install scipy-openblas64 and set LAPACK_AI_LIBRARY to its library, which counts with 64 bits.",
+                "run pip install scipy-openblas64 and set LAPACK_AI_LIBRARY to its library, which counts with \
+64 bits.",
             ),
             (Maybe, "use full_matrices=False, or smaller inputs."),
         ],
@@ -158,7 +217,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "bad-config",
         severity: Severity::Error,
         title: "a setting in the environment that cannot be used",
-        meaning: "Every call fails until the setting is corrected, so that nobody computes with a setting that was not read.",
+        meaning: "Every call fails until the setting is corrected, so that nobody computes with a setting that \
+was not read.",
         cause: "an environment variable has a value outside its range",
         fixes: &[(NeedsValue, "correct or unset the variable that the message names.")],
     },
@@ -188,6 +248,44 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         meaning: "The GPU failed, and the CPU could not or must not step in. There is no result.",
         cause: "the device or its driver refused the work or did not answer",
         fixes: &[(Safe, "use gpu='auto' or gpu=False to let the CPU compute; lap.devices() shows the device's state.")],
+    },
+    Condition {
+        code: Code::KernelBuildFailed,
+        name: "kernel-build-failed",
+        severity: Severity::Error,
+        title: "a program for the device could not be built",
+        meaning: "The compiler of the OpenCL driver refused the source, or linked nothing that the device can \
+run.",
+        cause: "a driver that is too old for the source or damaged, or not the device that the program is \
+for",
+        fixes: &[
+            (Safe, "let the CPU compute (gpu='auto' or gpu=False)."),
+            (Maybe, "update the driver; the build log says what it refused."),
+        ],
+    },
+    Condition {
+        code: Code::OpenClMisuse,
+        name: "opencl-misuse",
+        severity: Severity::Error,
+        title: "OpenCL refused an argument",
+        meaning: "A call to OpenCL had an argument that it cannot take. Nothing was done.",
+        cause: "a defect of the program that calls OpenCL, not of the data",
+        fixes: &[
+            (Maybe, "please report it, if the program is lapack-ai, with the shapes and options of the call."),
+            (Safe, "let the CPU compute (gpu='auto' or gpu=False)."),
+        ],
+    },
+    Condition {
+        code: Code::OpenClUnsupported,
+        name: "opencl-unsupported",
+        severity: Severity::Error,
+        title: "the device does not have what was asked for",
+        meaning: "The driver knows the request, but the device cannot do it. Nothing was done.",
+        cause: "an old driver, or a device without this feature",
+        fixes: &[
+            (Safe, "let the CPU compute (gpu='auto' or gpu=False)."),
+            (Maybe, "update the driver, or choose another device (lap.devices() lists them)."),
+        ],
     },
     Condition {
         code: Code::IllConditioned,
@@ -245,7 +343,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "rank-uncertain",
         severity: Severity::Warning,
         title: "the rank depends on the tolerance",
-        meaning: "A singular value lies within a factor 10 of the tolerance, so that a slightly other tolerance gives another rank. The result is that of the tolerance in use.",
+        meaning: "A singular value lies within a factor 10 of the tolerance, so that a slightly other \
+tolerance gives another rank. The result is that of the tolerance in use.",
         cause: "the data has no gap between signal and noise, or more noise than rounding errors alone",
         fixes: &[
             (NeedsValue, "pass the tolerance that fits the noise of your data (rtol=, rcond= or tol=)."),
@@ -257,7 +356,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "result-overflow",
         severity: Severity::Warning,
         title: "the result is larger than the largest number",
-        meaning: "The input is finite, but the result has Inf or NaN, because numbers on the way passed the largest of their type.",
+        meaning: "The input is finite, but the result has Inf or NaN, because numbers on the way passed the \
+largest of their type.",
         cause: "the input is scaled too large or too small for its element type",
         fixes: &[
             (Safe, "pass the input as float64 or complex128, which reach from 1e-308 to 1e308."),
@@ -269,7 +369,8 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         name: "not-symmetric",
         severity: Severity::Warning,
         title: "the two triangles of the matrix differ",
-        meaning: "The operation reads one triangle only and took it for the whole; the result is right if that is what you meant.",
+        meaning: "The operation reads one triangle only and took it for the whole; the result is right if that \
+is what you meant.",
         cause: "the matrix is not symmetric (Hermitian), or only one of its triangles was filled",
         fixes: &[
             (Maybe, "pass (a + a.T) / 2 (a.conj().T for complex), or lower= for the triangle that you filled."),
@@ -286,12 +387,95 @@ pub static CONDITIONS: [Condition; Code::ALL.len()] = [
         fixes: &[(Safe, "use what is finite, and treat the listed matrices alone.")],
     },
     Condition {
+        code: Code::RankCut,
+        name: "rank-cut",
+        severity: Severity::Warning,
+        title: "the factorisation stopped at the rank that it found",
+        meaning: "The factors of the leading rows are right; the rest was not factorised.",
+        cause: "the matrix is positive semidefinite, or an eigenvalue is negative, or it has NaN",
+        fixes: &[(Safe, "use the factors up to the rank."), (Maybe, "look at the eigenvalues with eigh.")],
+    },
+    Condition {
+        code: Code::NotFullyConverged,
+        name: "not-fully-converged",
+        severity: Severity::Warning,
+        title: "the iteration reached its limit",
+        meaning: "The values are returned and may be inaccurate.",
+        cause: "NaN or Inf in the matrix, or columns that are parallel to working precision",
+        fixes: &[
+            (Safe, "use another driver: svd in Python tries two."),
+            (NeedsValue, "look for NaN and Inf in the matrix."),
+        ],
+    },
+    Condition {
+        code: Code::NonFiniteMet,
+        name: "non-finite-met",
+        severity: Severity::Warning,
+        title: "NaN or Inf was met, and the routine went on",
+        meaning: "What was computed from them is NaN or Inf too.",
+        cause: "the input has NaN or Inf, or numbers grew beyond the largest one",
+        fixes: &[(NeedsValue, "drop or fill these entries, or scale the matrix to norm 1.")],
+    },
+    Condition {
+        code: Code::AccuracyNotGuaranteed,
+        name: "accuracy-not-guaranteed",
+        severity: Severity::Warning,
+        title: "a solution does not reach the accuracy that was asked for",
+        meaning: "The solution is returned; the error bounds say what it is worth.",
+        cause: "the matrix is too ill-conditioned for this right-hand side",
+        fixes: &[
+            (Safe, "read the error bounds."),
+            (Maybe, "bring rows and columns to similar size, or use a higher precision."),
+        ],
+    },
+    Condition {
+        code: Code::EquationPerturbed,
+        name: "equation-perturbed",
+        severity: Severity::Warning,
+        title: "the equation was solved with slightly changed values",
+        meaning: "The matrices have common or very close eigenvalues, so that the equation has no unique \
+solution. The solution is that of a nearby equation.",
+        cause: "an eigenvalue of A equals one of B up to sign and rounding",
+        fixes: &[(NeedsValue, "shift A or B, if the problem allows it, so that no eigenvalue is common.")],
+    },
+    Condition {
+        code: Code::ReorderingIncomplete,
+        name: "reordering-incomplete",
+        severity: Severity::Warning,
+        title: "the eigenvalues could not be sorted as asked for",
+        meaning: "The Schur form is right; only the order of the eigenvalues is not, or not all of it.",
+        cause: "nearly equal eigenvalues, whose order rounding errors decide",
+        fixes: &[
+            (Safe, "use the Schur form in the order that it has."),
+            (NeedsValue, "choose a selection that does not part nearly equal eigenvalues."),
+        ],
+    },
+    Condition {
         code: Code::FixApplied,
         name: "fix-applied",
         severity: Severity::Information,
         title: "a safe fix was applied",
-        meaning: "autofix='safe' changed how the result is computed, not what was asked for. The message says what was done.",
+        meaning: "autofix='safe' changed how the result is computed, not what was asked for. The message says \
+what was done.",
         cause: "the call as written would have failed, and a fix that gives the same result is known",
         fixes: &[(Safe, "write the fix into the call; the report has it.")],
+    },
+    Condition {
+        code: Code::RefinementFellBack,
+        name: "refinement-fell-back",
+        severity: Severity::Information,
+        title: "low precision was not enough; full precision computed",
+        meaning: "The result is as good as without the attempt in low precision. It took longer.",
+        cause: "the matrix is too ill-conditioned, or its numbers too large, for low precision",
+        fixes: &[(Safe, "nothing; leave mixed precision out for such matrices.")],
+    },
+    Condition {
+        code: Code::Success,
+        name: "success",
+        severity: Severity::Information,
+        title: "the call succeeded",
+        meaning: "INFO = 0: there is a result, and nothing to say about it.",
+        cause: "nothing went wrong",
+        fixes: &[(Safe, "nothing.")],
     },
 ];

@@ -1,11 +1,29 @@
-//! What can go wrong, as data: every code with its meaning, usual cause and usual fixes.
+//! What can go wrong, as data: every code with its meaning, usual cause and usual fixes, and every INFO of LAPACK's routines.
+//!
+//! The way of a number: [`Routine::parse`] finds the routine (`routine.rs`), the [`Rule`]s of the [`Class`]es that it documents
+//! are tried on INFO and the dimensions (`rule.rs`, `classes/`), and what fits fills the texts (`explanation.rs`). A
+//! negative INFO names an argument (`arguments.rs`). ITER, LAPACKE (`special.rs`) and OpenCL (`opencl.rs`) have tables of their own.
 //!
 //! An [`Error`](crate::Error) is one case of a [`Condition`], with the numbers of the case. The texts here hold without
 //! knowing the call; where a call knows more, its error says more.
 
+mod arguments;
+mod classes;
 mod conditions;
+mod explanation;
+mod opencl;
+mod routine;
+mod rule;
+mod special;
 
+pub use arguments::RoutineArgument;
+pub use classes::{Class, classes};
 pub use conditions::CONDITIONS;
+pub use explanation::{Explanation, Unexplained, explain_info};
+pub use opencl::{explain_opencl, opencl_codes};
+pub use routine::{Kind, Routine};
+pub use rule::{Counts, Dims, Edge, Rule};
+pub use special::explain_iter;
 
 use crate::{Applicability, Code, Severity};
 
