@@ -103,17 +103,23 @@ from ._results import (
 
 if TYPE_CHECKING:
     from ._warnings import (
+        BatchPartialWarning,
         DriverFallbackWarning,
+        FixAppliedWarning,
         GpuNotUsedWarning,
         IllConditionedWarning,
         InPiecesWarning,
         LapackWarning,
+        NotSymmetricWarning,
+        RankUncertainWarning,
+        ResultOverflowWarning,
         TuningIgnoredWarning,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchPartialWarning",
     "ConfigError",
     "ConvergenceError",
     "DTypeError",
@@ -124,6 +130,7 @@ __all__ = [
     "DriverFallbackWarning",
     "EigResult",
     "EighResult",
+    "FixAppliedWarning",
     "GpuError",
     "GpuNotUsedWarning",
     "GpuUnavailableError",
@@ -134,12 +141,15 @@ __all__ = [
     "LstsqResult",
     "NonFiniteError",
     "NotPositiveDefiniteError",
+    "NotSymmetricWarning",
     "PCAResult",
     "PolarResult",
     "ProviderError",
     "QRResult",
     "RandomizedSVDResult",
+    "RankUncertainWarning",
     "Report",
+    "ResultOverflowWarning",
     "SVDResult",
     "SchurResult",
     "ShapeError",
@@ -216,6 +226,11 @@ _WARNINGS = frozenset(
         "DriverFallbackWarning",
         "InPiecesWarning",
         "TuningIgnoredWarning",
+        "RankUncertainWarning",
+        "ResultOverflowWarning",
+        "NotSymmetricWarning",
+        "BatchPartialWarning",
+        "FixAppliedWarning",
     }
 )
 

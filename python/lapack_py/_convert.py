@@ -16,7 +16,7 @@ _COMPUTED = frozenset("fdFD")
 _EXACT = frozenset("?bhilqBHILQ")
 
 
-def _refuse_type(operation: str, name: str, what: str, fix: tuple[str, str]) -> Exception:
+def _refuse_type(operation: str, name: str, what: str, fix: tuple[str, str]) -> LapackError:
     cause = "LAPACK computes in float32, float64, complex64 and complex128 only"
     return raised_here("LAP-E004", operation, name, f"{name} {what}", cause, fix)
 
@@ -77,11 +77,29 @@ def _readable(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
         fix = ("needs-value", "pass a numpy.ndarray.")
         raise _refuse_type(operation, name, f"is of type {type(array.item()).__name__}, not an array", fix)
     elif char not in _COMPUTED:
-        raise _refuse_type(operation, name, f"has dtype {array.dtype}", _type_fix(array, name))
+        array = _converted_by_autofix(array, operation, name)
     array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["A"])
     if any(stride % array.itemsize for stride in array.strides):
         array = array.copy()
     return np.asarray(array)
+
+
+def _converted_by_autofix(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
+    """`array` in a type that LAPACK has, where the caller asked for safe fixes and this is one; else the error."""
+    from . import _native
+    from ._errors import warn
+
+    how, what = _type_fix(array, name)
+    error = _refuse_type(operation, name, f"has dtype {array.dtype}", (how, what))
+    if how != "safe" or not _native.is_autofixing():
+        raise error
+    text = f"{operation}: {name} was converted from {array.dtype} to float32."
+    warn(
+        error.to_dict()
+        | {"code": "LAP-I001", "severity": "information", "message": f"{text} [LAP-I001]", "summary": text}
+        | {"fixes": [], "long_report": f"LAP-I001: {text}"}
+    )
+    return array.astype(np.float32)
 
 
 def _unreadable(value: Any, operation: str, name: str, error: Exception) -> Exception:

@@ -3,7 +3,7 @@
 //! An [`Error`] says which operation failed, in which LAPACK routine, on which argument and element, with which INFO,
 //! and what to do about it. It is built where the facts are known and rendered (`render.rs`) where a person reads it.
 
-use crate::{Code, Severity};
+use crate::{Code, Finding, Severity};
 
 /// Result of every operation of the library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -141,6 +141,7 @@ struct Fields {
     failed: Vec<usize>,
     batch: usize,
     cause: Option<String>,
+    findings: Vec<Finding>,
     fixes: Vec<Fix>,
 }
 
@@ -159,6 +160,7 @@ impl Error {
             failed: vec![],
             batch: 1,
             cause,
+            findings: vec![],
             fixes: vec![],
         };
         Self { fields: Box::new(fields) }
@@ -191,6 +193,12 @@ impl Error {
     /// Adds a fix.
     pub fn fix(mut self, applicability: Applicability, text: impl Into<String>) -> Self {
         self.fields.fixes.push(Fix { applicability, text: text.into() });
+        self
+    }
+
+    /// Adds what a look at the matrix has found, the most telling first.
+    pub fn with_findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        self.fields.findings.extend(findings);
         self
     }
 
@@ -269,6 +277,22 @@ impl Error {
             Detail::ZeroPivot { .. } => Some(0.0),
             _ => None,
         }
+    }
+
+    /// Digits of the result that the conditioning leaves uncertain, and those that the type has.
+    pub fn digits_lost(&self) -> Option<(f64, f64)> {
+        match self.fields.detail {
+            Detail::Condition { rcond, eps } => {
+                let have = (1.0 / eps).log10().floor();
+                Some(((1.0 / rcond.max(f64::MIN_POSITIVE)).log10().floor().min(have), have))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a look at the matrix has found, the most telling first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.fields.findings
     }
 
     /// The cause given with [`Error::because`].

@@ -6,6 +6,7 @@
 pub mod catalogue;
 mod code;
 mod error;
+mod finding;
 mod half;
 mod matrix;
 mod render;
@@ -14,6 +15,7 @@ mod view;
 
 pub use code::{Code, Severity};
 pub use error::{Applicability, Argument, Detail, Error, Fix, Location, NonFinite, Result};
+pub use finding::{Axis, Finding};
 pub use half::{ElementType, Half};
 pub use matrix::Matrix;
 pub use num_complex::{Complex32, Complex64};

@@ -1,5 +1,6 @@
 //! From an [`Error`] to text: one plain line with the number in it, then cause and fixes for who wants them.
 
+use crate::finding::plain;
 use crate::{Applicability, Code, Detail, Error, Fix, NonFinite, catalogue};
 use std::fmt;
 
@@ -14,18 +15,23 @@ impl fmt::Display for Error {
     }
 }
 
+/// Characters of a first line: what a terminal and a log show without a break.
+const LINE: usize = 88;
+
 impl Error {
-    /// What is wrong and where, in one sentence without cause or fix.
+    /// What is wrong and where, in one sentence without cause or fix: the most telling form that fits into 88 characters.
     pub fn summary(&self) -> String {
         let operation = self.operation();
-        let argument = self.argument_at_fault().map_or("A", |argument| argument.name);
+        let argument = self.argument_name();
         let of_batch = match (self.matrix(), self.failed().len()) {
             (None, _) => String::new(),
             (Some(matrix), 0 | 1) => format!(" (matrix {matrix} of {})", self.batch()),
             (Some(matrix), failed) => format!(" (matrix {matrix} and {} more of {})", failed - 1, self.batch()),
         };
+        let mut forms = Vec::new();
+        let found = self.findings().first().map(|finding| finding.sentence(argument));
         match self.detail() {
-            Detail::Text(text) => format!("{operation}: {text}{of_batch}."),
+            Detail::Text(text) => forms.push(text.clone()),
             Detail::NonFinite { kind, first, count } => {
                 let kind = if *kind == NonFinite::Nan { "NaN" } else { "Inf" };
                 let (row, col) = (first.row, first.col);
@@ -33,42 +39,64 @@ impl Error {
                     1 => String::new(),
                     more => format!(", first of {more} NaN or Inf"),
                 };
-                format!("{operation}: {argument} has {kind} at row {row}, column {col}{others}{of_batch}.")
+                forms.push(format!("{argument} has {kind} at row {row}, column {col}{others}"));
+                forms.push(format!("{argument} has {kind} at row {row}, column {col}"));
             }
             Detail::ZeroPivot { index, n } => {
-                format!("{operation}: {argument} is singular: pivot {index} of {n} is exactly 0{of_batch}.")
+                forms.extend(found.map(|found| format!("{argument} is singular: {found}")));
+                forms.push(format!("{argument} is singular: pivot {index} of {n} is exactly 0"));
             }
             Detail::NotPositiveMinor { order, n } => {
-                format!(
-                    "{operation}: {argument} is not positive definite: minor {order} of {n} is not positive{of_batch}."
-                )
+                forms.extend(found.map(|found| format!("{argument} is not positive definite: {found}")));
+                forms.push(format!("{argument} is not positive definite: minor {order} of {n} is not positive"));
             }
             Detail::NoConvergence { unconverged } => {
-                format!("{operation}: the iteration did not converge; {unconverged} values are missing{of_batch}.")
+                forms.push(format!("the iteration did not converge; {unconverged} values are missing"));
             }
-            Detail::Condition { rcond, eps } => {
-                let lost = (1.0 / rcond.max(f64::MIN_POSITIVE)).log10().floor();
-                let have = (1.0 / eps).log10().floor();
-                format!(
-                    "{operation}: {argument} is ill-conditioned, rcond = {rcond:.1e}: about {lost:.0} of {have:.0} digits are lost{of_batch}."
-                )
+            Detail::Condition { rcond, .. } => {
+                let short = format!("{argument} is ill-conditioned, rcond {}", plain(*rcond));
+                forms.extend(found.map(|found| format!("{short}: {found}")));
+                let (lost, have) = self.digits_lost().unwrap_or_default();
+                forms.push(format!("{short}: about {lost:.0} of {have:.0} digits are lost"));
             }
         }
+        let mut lines = forms.into_iter().map(|form| format!("{operation}: {form}{of_batch}."));
+        let mut line = lines.next().unwrap_or_default();
+        while line.chars().count() > LINE {
+            match lines.next() {
+                Some(next) => line = next,
+                None => break,
+            }
+        }
+        line
+    }
+
+    fn argument_name(&self) -> &'static str {
+        self.argument_at_fault().map_or("A", |argument| argument.name)
     }
 
     /// Why it happened: what is known of this case, else the code's usual cause.
-    pub fn cause(&self) -> &str {
-        self.own_cause().unwrap_or_else(|| catalogue::condition(self.code()).cause)
+    pub fn cause(&self) -> String {
+        let found = self.findings().iter().map(|finding| finding.sentence(self.argument_name()));
+        let known: Vec<String> = self.own_cause().map(str::to_string).into_iter().chain(found).collect();
+        if known.is_empty() { catalogue::condition(self.code()).cause.to_string() } else { known.join("; ") }
     }
 
-    /// What to do, best first: what is known of this case, then the code's usual fixes.
+    /// What to do, best first: what gives exactly what was asked for, then what is known of this case, then the code's
+    /// usual fixes.
     pub fn fixes(&self) -> Vec<Fix> {
-        let mut fixes = self.own_fixes().to_vec();
+        let mut fixes: Vec<Fix> = self.own_fixes().to_vec();
+        for finding in self.findings() {
+            fixes.extend(finding.fixes(self.code(), self.operation(), self.argument_name()));
+        }
         for &(applicability, text) in usual_fixes(self.code(), self.operation()) {
-            if !fixes.iter().any(|fix| fix.text == text) {
+            // With a shift that is known, the advice to find one out is no longer any.
+            let known = matches!(applicability, Applicability::NeedsValue) && !self.findings().is_empty();
+            if !known && !fixes.iter().any(|fix| fix.text == text) {
                 fixes.push(Fix { applicability, text: text.to_string() });
             }
         }
+        fixes.sort_by_key(|fix| fix.applicability != Applicability::Safe);
         fixes
     }
 
@@ -77,6 +105,14 @@ impl Error {
         let mut report = format!("{}: {}\n  cause: {}", self.code(), self.summary(), self.cause());
         for fix in self.fixes() {
             report += &format!("\n  fix ({}): {}", fix.applicability.as_str(), fix.text);
+        }
+        if let Some((lost, have)) = self.digits_lost() {
+            report += &format!("\n  digits: about {lost:.0} of {have:.0} are lost");
+        }
+        match self.detail() {
+            Detail::ZeroPivot { index, n } => report += &format!("\n  pivot: {index} of {n} is exactly 0"),
+            Detail::NotPositiveMinor { order, n } => report += &format!("\n  minor: {order} of {n} is not positive"),
+            _ => {}
         }
         if let (Some(routine), Some(info)) = (self.routine(), self.info()) {
             report += &format!("\n  LAPACK: {routine} returned INFO = {info}");
@@ -143,6 +179,7 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
             Safe,
             "run lapack-ai tune, or lap.tune(), which replaces the file; until then products are as fast as untuned.",
         )],
+        (Code::ResultOverflow, "det") => &[(Maybe, "use slogdet, which gives the sign and the logarithm of the size.")],
         (Code::IllConditioned, "solve") => &[
             (Maybe, "use lstsq, which drops directions below the noise."),
             (Maybe, "bring columns and rows to similar size, and remove nearly equal columns."),
@@ -207,7 +244,7 @@ mod tests {
     #[test]
     fn digits_lost_come_from_rcond_and_the_precision() {
         let error = Error::new(Code::IllConditioned, "solve", Detail::Condition { rcond: 2.3e-18, eps: 2.2e-16 });
-        assert!(error.summary().contains("rcond = 2.3e-18: about 17 of 15 digits are lost"), "{}", error.summary());
+        assert!(error.summary().contains("rcond 2.3e-18: about 15 of 15 digits are lost"), "{}", error.summary());
         assert_eq!(error.severity(), Severity::Warning);
     }
 

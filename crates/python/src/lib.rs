@@ -44,7 +44,7 @@ mod _native {
         triangular::solve_triangular,
     };
     #[pymodule_export]
-    use crate::options::set_current_device;
+    use crate::options::{is_autofixing, set_current_device};
     #[pymodule_export]
     use crate::report::Report;
     #[pymodule_export]

@@ -2,7 +2,7 @@
 //! default of the first two for a thread.
 
 use lapack_ai::gpu::device_named;
-use lapack_ai::{CallOptions, Device, Precision};
+use lapack_ai::{CallOptions, Device, Failures, Precision};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString};
 use std::cell::Cell;
@@ -123,7 +123,7 @@ pub(crate) fn call_options(
     return_report: bool,
 ) -> PyResult<CallOptions> {
     let device = device(operation, gpu, device_name)?;
-    Ok(CallOptions { check_finite, device, precision: None, timed: return_report })
+    Ok(CallOptions { check_finite, device, timed: return_report, ..CallOptions::default() })
 }
 
 /// `precision=None`, `"float32"` or `"tf32"`.
@@ -145,4 +145,71 @@ pub(crate) fn truth(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// As [`truth`], with None for "not said".
 pub(crate) fn optional_truth(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
     if value.is_none() { Ok(None) } else { truth(value).map(Some) }
+}
+
+thread_local! {
+    /// Whether the call at work on this thread applies safe fixes.
+    static FIXING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the call at work on this thread applies safe fixes: for the Python code that converts its arguments.
+#[pyfunction]
+pub(crate) fn is_autofixing() -> bool {
+    FIXING.get()
+}
+
+/// `autofix=` for the time of a call.
+pub(crate) struct Fixing {
+    operation: &'static str,
+    safe: bool,
+    former: bool,
+}
+
+impl Fixing {
+    /// None or False, or "safe".
+    #[inline]
+    pub(crate) fn new(operation: &'static str, autofix: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let safe = autofix.map_or(Ok(false), |value| is_safe(operation, value))?;
+        Ok(Self { operation, safe, former: if safe { FIXING.replace(true) } else { false } })
+    }
+
+    /// The options of the call with `errors=` and `autofix=`.
+    #[inline]
+    pub(crate) fn options(&self, options: CallOptions, errors: Option<&str>) -> PyResult<CallOptions> {
+        if errors.is_none() && !self.safe {
+            return Ok(options);
+        }
+        let failures = match errors {
+            None | Some("raise") => Failures::Raise,
+            Some("warn") => Failures::Warn,
+            Some("collect") => Failures::Collect,
+            Some(other) => {
+                let text = format!("errors='{other}' must be 'raise', 'warn' or 'collect'");
+                return Err(bad(self.operation, &text));
+            }
+        };
+        // A GPU that was asked for gives way to the CPU with a warning; one that was required does not.
+        let gives_way = self.safe && options.device == Device::RequireGpu;
+        let device = if gives_way { Device::Gpu } else { options.device };
+        Ok(CallOptions { failures, autofix: self.safe, device, ..options })
+    }
+}
+
+impl Drop for Fixing {
+    fn drop(&mut self) {
+        if self.safe {
+            FIXING.set(self.former);
+        }
+    }
+}
+
+#[cold]
+fn is_safe(operation: &'static str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.is_none() || value.cast::<PyBool>().is_ok_and(|flag| !flag.is_true()) {
+        return Ok(false);
+    }
+    match value.cast::<PyString>().ok().map(ToString::to_string).as_deref() {
+        Some("safe") => Ok(true),
+        _ => Err(bad(operation, &format!("autofix={} must be None or 'safe'", value.repr()?))),
+    }
 }

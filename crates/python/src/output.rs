@@ -197,13 +197,8 @@ impl<'py> Output<'py> {
 #[cold]
 pub(crate) fn too_large(py: Python<'_>, operation: &'static str, shape: &[usize], size: usize) -> PyErr {
     let gigabytes = shape.iter().map(|&extent| extent as f64).product::<f64>() * size as f64 / 1e9;
-    let text = format!("a result of shape {shape:?} needs {gigabytes:.3e} GB, which the system did not give");
-    let mut error = lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text);
-    if operation == "svd" {
-        let fix = "use full_matrices=False, or svdvals, which need less.";
-        error = error.fix(lapack_ai::Applicability::Maybe, fix);
-    }
-    crate::errors::to_python(py, &error)
+    let text = format!("a result of shape {shape:?} needs {gigabytes:.3} GB, more than there is");
+    crate::errors::to_python(py, &lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text))
 }
 
 /// An instance of the named tuple class `class`, made by `tuple` itself: a fifth of the time of calling the class.

@@ -10,10 +10,11 @@
 pub mod packed;
 
 use super::{
-    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    require_square, rough_seconds, take_in, works_in_place,
+    CallOptions, Operand, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
+    remembered_query, require_square, rough_seconds, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics;
 use crate::intake::{Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -208,7 +209,13 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+    blank_failed(&out.eigenvalues, report);
+    for vectors in out.imaginary.iter() {
+        blank_failed(vectors, report);
+    }
+    out.left.iter().chain(&out.right).for_each(|vectors| blank_failed(vectors, report));
+    Ok(())
 }
 
 /// LWORK.
@@ -263,7 +270,7 @@ impl<T: Scalar> Job<T> {
             worker.library.geev(jobvl, jobvr, self.n, address, lda, w, wi, vl, ldvl, vr, ldvr, work, self.lwork, rwork)
         };
         if info != 0 {
-            return Err(failure::<T>(info));
+            return Err(diagnostics::no_convergence(failure::<T>(info), (!self.in_place).then_some(a)));
         }
         item.lap(&mut clock, Phase::Compute);
         Ok(item)

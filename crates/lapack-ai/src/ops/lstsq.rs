@@ -4,10 +4,11 @@
 //! NaN and Inf are always looked for: with them `xGELSD` itself prints complaints and returns nonsense.
 
 use super::{
-    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    rough_seconds, shape_mismatch, take_in, works_in_place,
+    CallOptions, Operand, SMLSIZ, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
+    remembered_query, rough_seconds, shape_mismatch, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics;
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
@@ -159,7 +160,14 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(matrices.matrix(index), b.matrix(index), out, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    let outcome = batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+    blank_failed(&out.x, report);
+    blank_failed(&out.residuals, report);
+    blank_failed(&out.s, report);
+    if let Some((_, matrix, findings)) = outcome.found {
+        findings.into_iter().for_each(|finding| diagnostics::warn_of_rank(report, finding, matrix));
+    }
+    Ok(())
 }
 
 /// LWORK, LRWORK, LIWORK.
@@ -286,6 +294,10 @@ impl<T: Scalar> Job<T> {
             let (largest, smallest): (f64, f64) = (s.as_view().get(0, 0).into(), s.as_view().get(k - 1, 0).into());
             let rcond = if largest > 0.0 { smallest / largest } else { 0.0 };
             item.rcond = Some((rcond, RcondSource::SingularValues));
+            // SAFETY: GELSD wrote k singular values, one after the other.
+            let values = unsafe { std::slice::from_raw_parts(s.as_view().as_ptr(), k) };
+            let doubt = diagnostics::uncertain_rank(values, rank, self.rcond);
+            item.findings = doubt.map(|finding| Box::new(vec![finding]));
         }
         item.lap(&mut clock, Phase::Compute);
         Ok(item)

@@ -13,7 +13,8 @@
 //! How well the matrix is conditioned is not looked at: `solve` and `rcond` tell that.
 
 use super::{
-    CallOptions, assert_output, call, illegal_argument, non_finite, require_square_argument, rough_seconds, take_in,
+    CallOptions, assert_output, blank_failed, call, illegal_argument, non_finite, require_square_argument,
+    rough_seconds, take_in,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::intake::{self, Part, Want, is_flipped};
@@ -21,8 +22,8 @@ use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Location, MatrixView, MatrixViewMut, NonFinite, Result,
-    Scalar,
+    Argument, BatchView, BatchViewMut, Code, Detail, Error, Finding, Location, MatrixView, MatrixViewMut, NonFinite,
+    Result, Scalar,
 };
 
 /// Which form of the matrix a system is solved with.
@@ -134,7 +135,9 @@ pub(super) fn substitute<T: Scalar>(
             let source = source_index(index, a.batch_shape(), b.batch_shape());
             job.one(matrices.matrix(index), source, b.matrix(index), x, worker)
         };
-        batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+        batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+        blank_failed(x, report);
+        Ok(())
     };
     call::<T, ()>(operation, (a.rows(), a.cols(), b.count()), options, body).map(|((), report)| report)
 }
@@ -293,7 +296,7 @@ impl<T: Scalar> Job<'_, T> {
     fn singular(&self, zero: usize) -> Error {
         Error::new(Code::Singular, self.operation, Detail::ZeroPivot { index: zero, n: self.n })
             .argument(self.argument)
-            .because(format!("the diagonal element at row {zero}, column {zero} is 0"))
+            .with_findings([Finding::ZeroDiagonal { index: zero }])
     }
 }
 
