@@ -1,6 +1,7 @@
 //! `lapack-ai`: the library from the command line.
 
 mod bench;
+mod explain;
 mod tune;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,10 @@ enum Command {
     /// Every candidate's result is checked before it counts. Ctrl-C ends it early; what was found is kept, and another run
     /// goes on from there. Exit status: 0; 1 if the device failed on the way; 2 if nothing could be measured; 130 after Ctrl-C.
     Tune(tune::Arguments),
+    /// Say what a code (LAP-E010), an INFO of LAPACK (dgesvx 5 --n 4) or an error of OpenCL (opencl -5) means.
+    ///
+    /// Exit status: 0; 2 if it is not known.
+    Explain(explain::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         }
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Try { n } => match try_out(n as usize) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

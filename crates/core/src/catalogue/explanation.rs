@@ -41,6 +41,8 @@ pub struct Explanation {
 pub enum Unexplained {
     /// No routine of the catalogue has this name.
     UnknownRoutine(String),
+    /// The routine has no ITER.
+    WithoutIter(String),
     /// The routine does not return this number, or not for these dimensions.
     NotReturned {
         /// The routine.
@@ -57,6 +59,9 @@ impl fmt::Display for Unexplained {
         match self {
             Unexplained::UnknownRoutine(name) => {
                 write!(f, "no routine {name:?} is known; names are like dgesv, zheevd or LAPACKE_dgesv")
+            }
+            Unexplained::WithoutIter(name) => {
+                write!(f, "{name:?} returns no ITER; dsgesv, dsposv, zcgesv and zcposv do")
             }
             Unexplained::NotReturned { routine, info, expected } => {
                 write!(f, "{routine} does not return {info}: {expected}")

@@ -15,7 +15,7 @@ const FALLBACKS: [(i64, &str, &str); 4] = [
 /// What ITER of `dsgesv`, `dsposv`, `zcgesv` and `zcposv` means. It is information: INFO says whether there is a result.
 pub fn explain_iter(routine: &str, iter: i64) -> Result<Explanation, Unexplained> {
     let known = Routine::parse(routine).filter(|known| known.arguments().any(|(name, _)| name == "ITER"));
-    let known = known.ok_or_else(|| Unexplained::UnknownRoutine(routine.to_string()))?;
+    let known = known.ok_or_else(|| Unexplained::WithoutIter(routine.to_string()))?;
     let name = format!("{known} ITER");
     if iter >= 0 {
         let mut explanation = Explanation::of_condition(name, iter, Code::Success);
