@@ -51,6 +51,7 @@ from ._errors import (
     SizeError,
     warning_counts,
 )
+from ._explain import Condition, Explanation, RoutineArgument, explain, explain_info, explain_iter
 from ._native import (
     DeviceArray,
     Report,
@@ -120,6 +121,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BatchPartialWarning",
+    "Condition",
     "ConfigError",
     "ConvergenceError",
     "DTypeError",
@@ -130,6 +132,7 @@ __all__ = [
     "DriverFallbackWarning",
     "EigResult",
     "EighResult",
+    "Explanation",
     "FixAppliedWarning",
     "GpuError",
     "GpuNotUsedWarning",
@@ -150,6 +153,7 @@ __all__ = [
     "RankUncertainWarning",
     "Report",
     "ResultOverflowWarning",
+    "RoutineArgument",
     "SVDResult",
     "SchurResult",
     "ShapeError",
@@ -175,7 +179,10 @@ __all__ = [
     "eigh",
     "eigvals",
     "eigvalsh",
+    "explain",
     "explain_dispatch",
+    "explain_info",
+    "explain_iter",
     "expm",
     "get_num_threads",
     "inv",

@@ -1,7 +1,7 @@
 //! `lapack-ai explain`: what a code, an INFO or an error of OpenCL means.
 
 use crate::say;
-use lapack_ai::explain::{Answer, CONDITIONS, Dims, answer, condition_json, explain_iter};
+use lapack_ai::explain::{Answer, CONDITIONS, Dims, answer, catalogue_json, explain_iter};
 use serde_json::{Value, to_string_pretty};
 use std::process::ExitCode;
 
@@ -48,7 +48,7 @@ fn told(arguments: &Arguments) -> Result<String, String> {
     let pretty = |value: &Value| to_string_pretty(value).map_err(|error| error.to_string());
     if arguments.list {
         return match arguments.json {
-            true => pretty(&CONDITIONS.iter().map(condition_json).collect()),
+            true => pretty(&catalogue_json()),
             false => Ok(CONDITIONS.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
         };
     }

@@ -103,6 +103,11 @@ pub fn condition_json(condition: &Condition) -> Value {
     })
 }
 
+/// All conditions in the order of their codes, as [`condition_json`] has each.
+pub fn catalogue_json() -> Value {
+    CONDITIONS.iter().map(condition_json).collect()
+}
+
 /// What is asked for by two words: a code (`LAP-E010`) alone, or the name of a routine, or `opencl`, with a number.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 
 mod device;
 mod errors;
+mod explain;
 mod gate;
 mod half;
 mod input;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::device::{PyDeviceArray, to_device};
+    #[pymodule_export]
+    use crate::explain::{catalogue, explain, explain_iteration};
     #[pymodule_export]
     use crate::ops::{
         banded::{solve_banded, solveh_banded},
