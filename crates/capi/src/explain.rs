@@ -10,7 +10,7 @@ const NOT_RETURNED: c_int = 2;
 
 /// `lapack_ai_explanation` of the header.
 #[repr(C)]
-pub struct Told {
+pub(crate) struct Told {
     code: [c_char; 12],
     severity: [c_char; 12],
     info_class: [c_char; 40],
@@ -54,7 +54,7 @@ fn found(what: &str, number: i64, m: i64, n: i64) -> Option<Answer> {
 /// # Safety
 /// `routine` ends with 0; `told` has room for the struct.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lapack_ai_explain_info(
+pub(crate) unsafe extern "C" fn lapack_ai_explain_info(
     routine: *const c_char,
     info: i64,
     m: i64,
@@ -112,7 +112,7 @@ macro_rules! export_text {
         /// # Safety
         /// `what` ends with 0; `buffer` has `size` bytes.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(
+        pub(crate) unsafe extern "C" fn $name(
             what: *const c_char,
             number: i64,
             m: i64,
@@ -163,7 +163,7 @@ macro_rules! export_fortran {
         /// # Safety
         /// As Fortran calls it.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(
+        pub(crate) unsafe extern "C" fn $name(
             what: *const u8,
             number: *const i32,
             m: *const i32,

@@ -55,7 +55,7 @@ fn told(arguments: &Arguments) -> Result<String, String> {
     let what = arguments.what.as_deref().unwrap_or_default();
     let dims = Dims { m: arguments.m.map(i64::from), n: arguments.n.map(i64::from), k: None };
     let found = match arguments.iter {
-        Some(iter) => Answer::Explanation(explain_iter(what, iter).map_err(|error| error.to_string())?),
+        Some(iter) => explain_iter(what, iter).map_err(|error| error.to_string())?.into(),
         None => answer(what, arguments.number, dims)?,
     };
     if arguments.json { pretty(&found.json()) } else { Ok(found.report()) }

@@ -120,9 +120,9 @@ pub fn answer(what: &str, number: Option<i64>, dims: Dims) -> Result<Answer, Str
         },
         Some(number) if what.trim().eq_ignore_ascii_case("opencl") => {
             let code = i32::try_from(number).map_err(|_| format!("{number} is no error code of OpenCL"))?;
-            explain_opencl(code).map(Answer::Explanation).map_err(|error| error.to_string())
+            explain_opencl(code).map(Answer::from).map_err(|error| error.to_string())
         }
-        Some(number) => explain_info(what, number, dims).map(Answer::Explanation).map_err(|error| error.to_string()),
+        Some(number) => explain_info(what, number, dims).map(Answer::from).map_err(|error| error.to_string()),
     }
 }
 
@@ -132,7 +132,13 @@ pub enum Answer {
     /// The meaning of a code.
     Condition(&'static Condition),
     /// The meaning of a number.
-    Explanation(Explanation),
+    Explanation(Box<Explanation>),
+}
+
+impl From<Explanation> for Answer {
+    fn from(explanation: Explanation) -> Self {
+        Answer::Explanation(Box::new(explanation))
+    }
 }
 
 impl Answer {
