@@ -280,13 +280,25 @@ def raised_here(
     **more: Any,
 ) -> LapackError:
     """An exception for input that never reaches the core; `more` are fields that only some errors have."""
+    return from_native(_fields_of(code, "error", operation, argument, text, cause, fix) | more)
+
+
+def _fields_of(
+    code: str,
+    severity: str,
+    operation: str,
+    argument: str | None,
+    text: str,
+    cause: str,
+    fix: tuple[str, str] | None,
+) -> dict[str, Any]:
     fixes = [fix] if fix else []
     summary = f"{operation}: {text}."
     message = f"{summary}{_first(fixes)} [{code}]"
     report = "\n  ".join([f"{code}: {summary}", f"cause: {cause}", *(f"fix ({how}): {what}" for how, what in fixes)])
     empty = ("position", "routine", "info", "rcond", "digits_lost", "matrix", "location")
     fields: dict[str, Any] = dict.fromkeys(empty)
-    fields |= {"code": code, "severity": "error", "message": message, "summary": summary, "operation": operation}
+    fields |= {"code": code, "severity": severity, "message": message, "summary": summary, "operation": operation}
     fields |= {
         "argument": argument,
         "cause": cause,
@@ -295,8 +307,14 @@ def raised_here(
         "failed": [],
         "long_report": report,
     }
-    fields |= more
-    return from_native(fields)
+    return fields
+
+
+def warned_here(
+    code: str, operation: str, argument: str | None, text: str, cause: str, fix: tuple[str, str], **more: Any
+) -> None:
+    """Gives a warning about what the core does not see; fields as in `raised_here`."""
+    warn(_fields_of(code, "warning", operation, argument, text, cause, fix) | more)
 
 
 class _Site:

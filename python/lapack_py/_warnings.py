@@ -66,6 +66,18 @@ class BatchPartialWarning(LapackWarning):
     """LAP-W009: some matrices of a batch failed; the results of the others are there."""
 
 
+class EigenvectorsDependentWarning(LapackWarning):
+    """LAP-W016: eigenvectors are parallel; the matrix is defective."""
+
+
+class InfiniteEigenvaluesWarning(LapackWarning):
+    """LAP-W017: eigenvalues of a pair are infinite."""
+
+
+class NotAFactorWarning(LapackWarning):
+    """LAP-W018: a whole matrix was given for its factor."""
+
+
 class FixAppliedWarning(LapackWarning):
     """LAP-I001: autofix applied a fix that gives what was asked for."""
 
@@ -80,6 +92,9 @@ _CLASSES: dict[str, type[LapackWarning]] = {
     "LAP-W007": ResultOverflowWarning,
     "LAP-W008": NotSymmetricWarning,
     "LAP-W009": BatchPartialWarning,
+    "LAP-W016": EigenvectorsDependentWarning,
+    "LAP-W017": InfiniteEigenvaluesWarning,
+    "LAP-W018": NotAFactorWarning,
     "LAP-I001": FixAppliedWarning,
 }
 

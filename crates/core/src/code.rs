@@ -90,6 +90,12 @@ pub enum Code {
     EquationPerturbed,
     /// `LAP-W015`: eigenvalues could not be sorted as asked for.
     ReorderingIncomplete,
+    /// `LAP-W016`: eigenvectors are parallel: the matrix has fewer than n.
+    EigenvectorsDependent,
+    /// `LAP-W017`: eigenvalues of a pair are infinite.
+    InfiniteEigenvalues,
+    /// `LAP-W018`: what was given as a factor is a whole matrix.
+    NotAFactor,
     /// `LAP-I001`: a safe fix was applied.
     FixApplied,
     /// `LAP-I002`: full precision did what low precision could not.
@@ -122,7 +128,7 @@ impl Severity {
 
 impl Code {
     /// Every code: errors, warnings, information, each in numeric order.
-    pub const ALL: [Code; 45] = [
+    pub const ALL: [Code; 48] = [
         Code::NonFinite,
         Code::ShapeMismatch,
         Code::NotSquare,
@@ -165,6 +171,9 @@ impl Code {
         Code::AccuracyNotGuaranteed,
         Code::EquationPerturbed,
         Code::ReorderingIncomplete,
+        Code::EigenvectorsDependent,
+        Code::InfiniteEigenvalues,
+        Code::NotAFactor,
         Code::FixApplied,
         Code::RefinementFellBack,
         Code::Success,
@@ -215,6 +224,9 @@ impl Code {
             Code::AccuracyNotGuaranteed => "LAP-W013",
             Code::EquationPerturbed => "LAP-W014",
             Code::ReorderingIncomplete => "LAP-W015",
+            Code::EigenvectorsDependent => "LAP-W016",
+            Code::InfiniteEigenvalues => "LAP-W017",
+            Code::NotAFactor => "LAP-W018",
             Code::FixApplied => "LAP-I001",
             Code::RefinementFellBack => "LAP-I002",
             Code::Success => "LAP-I003",

@@ -1,6 +1,6 @@
 //! Findings: what a look at the matrix itself says about a failure, as facts first and as words last.
 
-use crate::{Applicability, Code, Fix};
+use crate::{Applicability, Code, Complex64, Fix};
 use std::fmt::{self, Write as _};
 
 /// Rows or columns.
@@ -49,6 +49,11 @@ pub enum Finding {
         /// How many repeat an earlier one.
         count: usize,
     },
+    /// Every row (column) adds up to zero: the vector of ones is a null vector.
+    ZeroSums {
+        /// Rows or columns.
+        axis: Axis,
+    },
     /// Row or column `index` is the sum of `of`: pairs of an earlier one and its coefficient.
     Dependent {
         /// Rows or columns.
@@ -75,10 +80,42 @@ pub enum Finding {
         row: usize,
         /// Its column.
         col: usize,
-        /// `|a[row, col]|` with the sign of the real part.
-        here: f64,
-        /// `a[col, row]` likewise.
-        there: f64,
+        /// `a[row, col]`.
+        here: Complex64,
+        /// `a[col, row]`.
+        there: Complex64,
+        /// Whether conjugates were to be equal.
+        hermitian: bool,
+    },
+    /// Matrices of a batch that are singular to working precision, beside the one that failed.
+    AlsoIllConditioned {
+        /// The one that failed.
+        beside: usize,
+        /// Their numbers.
+        matrices: Vec<usize>,
+    },
+    /// Eigenvectors so near to parallel that they span nothing: pairs of indices.
+    Defective {
+        /// The first of a pair.
+        first: usize,
+        /// The second.
+        second: usize,
+        /// How many pairs there are.
+        count: usize,
+    },
+    /// Infinite eigenvalues of a pair of matrices, whose second one is singular.
+    InfiniteEigenvalues {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        n: usize,
+    },
+    /// One singular value far below all others, at the precision in which data are often stored.
+    Gap {
+        /// Its index.
+        index: usize,
+        /// Its size relative to the largest.
+        value: f64,
     },
     /// The triangle that was read has nothing off its diagonal, the other one has.
     EmptyTriangle {
@@ -105,6 +142,13 @@ pub enum Finding {
         shift: f64,
         /// Whether it is zero to rounding.
         negligible: bool,
+    },
+    /// A rank that is not the full one.
+    Dropped {
+        /// The rank.
+        rank: usize,
+        /// Of how many.
+        full: usize,
     },
     /// Singular values on both sides of the tolerance that decides the rank.
     Rank {
@@ -146,13 +190,19 @@ impl Finding {
             Finding::ZeroMatrix => "zero-matrix",
             Finding::ZeroLine { .. } => "zero-line",
             Finding::EqualLines { .. } => "equal-lines",
+            Finding::ZeroSums { .. } => "zero-sums",
             Finding::Dependent { .. } => "dependent",
+            Finding::AlsoIllConditioned { .. } => "also-ill-conditioned",
+            Finding::Defective { .. } => "defective",
+            Finding::InfiniteEigenvalues { .. } => "infinite-eigenvalues",
+            Finding::Gap { .. } => "gap",
             Finding::Scale { .. } => "scale",
             Finding::NotSymmetric { .. } => "not-symmetric",
             Finding::EmptyTriangle { .. } => "empty-triangle",
             Finding::ZeroDiagonal { .. } => "zero-diagonal",
             Finding::DiagonalNotPositive { .. } => "diagonal-not-positive",
             Finding::SmallestEigenvalue { .. } => "smallest-eigenvalue",
+            Finding::Dropped { .. } => "dropped",
             Finding::Rank { .. } => "rank",
         }
     }
@@ -176,7 +226,11 @@ impl Finding {
                 format!("{what}{}", more(*count - 1))
             }
             Finding::Dependent { axis, index, of, residual } => {
-                let sign = if *residual == 0.0 { "=" } else { "is nearly" };
+                let sign = match (of.len() > SHOWN, *residual == 0.0) {
+                    (false, true) => "=",
+                    (true, true) => "is",
+                    (_, false) => "is nearly",
+                };
                 format!("{} {index} {sign} {}", axis.name(), combination(axis.name(), of))
             }
             Finding::Scale { axis, largest, smallest } => {
@@ -193,11 +247,30 @@ impl Finding {
                     plain(smallest.1)
                 )
             }
-            Finding::NotSymmetric { row, col, here, there } => {
-                format!("{a}[{row}, {col}] is {} but {a}[{col}, {row}] is {}", plain(*here), plain(*there))
+            Finding::ZeroSums { axis } => format!("every {} adds up to 0", axis.name()),
+            Finding::NotSymmetric { row, col, here, there, hermitian } => {
+                let what = if *hermitian { "Hermitian" } else { "symmetric" };
+                let (here, there) = (number(*here), number(*there));
+                format!("not {what}: {a}[{row}, {col}] is {here}, {a}[{col}, {row}] is {there}")
+            }
+            Finding::AlsoIllConditioned { beside, matrices } => {
+                let shown: Vec<String> = matrices.iter().take(5).map(usize::to_string).collect();
+                let (are, more) =
+                    (if matrices.len() > 1 { "are" } else { "is" }, more(matrices.len().saturating_sub(5)));
+                format!("beside matrix {beside}, {}{more} {are} singular to working precision", shown.join(", "))
+            }
+            Finding::Defective { first, second, count } => {
+                format!("eigenvectors {first} and {second} are parallel{}", more(*count - 1))
+            }
+            Finding::InfiniteEigenvalues { count, n } => {
+                format!("{count} of {n} eigenvalues are infinite, since b is singular")
+            }
+            Finding::Gap { index, value } => {
+                format!("singular value {index} is {} of the largest, far below the others", plain(*value))
             }
             Finding::EmptyTriangle { lower } => {
-                format!("only its {} triangle was read, which is 0", if *lower { "lower" } else { "upper" })
+                let (read, other) = if *lower { ("lower", "upper") } else { ("upper", "lower") };
+                format!("only its {read} triangle was read, which is 0; the {other} one is not")
             }
             Finding::ZeroDiagonal { index } => format!("{a}[{index}, {index}] is 0"),
             Finding::DiagonalNotPositive { index, value } => {
@@ -209,6 +282,7 @@ impl Finding {
             Finding::SmallestEigenvalue { value, .. } => {
                 format!("an eigenvalue is 0 to rounding ({})", plain(*value))
             }
+            Finding::Dropped { rank, full } => format!("rank {rank} of {full}: the others count as rounding"),
             Finding::Rank { rank, full, last, next, tolerance } => format!(
                 "rank {rank} of {full} is uncertain: singular values {} and {} lie around the tolerance {}",
                 plain(*last),
@@ -218,13 +292,49 @@ impl Finding {
         }
     }
 
+    /// Its sentence as a cause: the condition by name where the headline shows the numbers alone.
+    pub fn cause(&self, a: &str) -> String {
+        let sentence = self.sentence(a);
+        match self {
+            Finding::Dependent { axis, .. } => format!("{}s are linearly dependent: {sentence}", axis.name()),
+            Finding::ZeroSums { axis } => {
+                let other = if *axis == Axis::Row { "columns" } else { "rows" };
+                format!("{sentence}, so the {other} are linearly dependent: their sum is 0")
+            }
+            Finding::NotSymmetric { .. } => format!("{a} is {sentence}"),
+            _ => sentence,
+        }
+    }
+
     /// What to do about it in `operation` on argument `a`, beside what always can be done about `code`.
     pub fn fixes(&self, code: Code, operation: &str, a: &str) -> Vec<Fix> {
         use Applicability::{Maybe, NeedsValue, Safe};
         let fix = |applicability, text: String| vec![Fix { applicability, text }];
         let symmetric = matches!(code, Code::NotPositiveDefinite | Code::NotSymmetric);
         match self {
-            Finding::ZeroMatrix => fix(NeedsValue, format!("look at where {a} is filled: nothing was written to it.")),
+            Finding::ZeroMatrix => fix(NeedsValue, format!("check where {a} is filled: nothing was written to it.")),
+            Finding::ZeroSums { .. } if operation == "inv" => {
+                fix(Maybe, "use pinv, or fix one unknown: leave out its row and its column.".to_string())
+            }
+            Finding::ZeroSums { .. } => {
+                fix(Maybe, "fix one unknown: leave out its row and its column; or use lstsq.".to_string())
+            }
+            Finding::EqualLines { .. } | Finding::Dependent { .. } | Finding::ZeroLine { .. } if operation == "inv" => {
+                fix(Maybe, format!("use pinv, or drop a column of what {a} was made of."))
+            }
+            Finding::AlsoIllConditioned { .. } | Finding::Dropped { .. } => vec![],
+            Finding::Defective { .. } => fix(Maybe, "use schur, whose vectors are always orthonormal.".to_string()),
+            Finding::InfiniteEigenvalues { .. } => fix(
+                Maybe,
+                "use homogeneous_eigvals=True, which gives alpha and beta instead of alpha / beta.".to_string(),
+            ),
+            Finding::Gap { value, .. } => fix(
+                Maybe,
+                format!(
+                    "use rcond={} to leave it out, or drop one of the nearly dependent columns.",
+                    plain(value * 30.0)
+                ),
+            ),
             Finding::ZeroLine { axis, index, .. } => {
                 fix(Maybe, format!("drop {} {index}, which carries no information, and use lstsq.", axis.name()))
             }
@@ -234,6 +344,10 @@ impl Finding {
             Finding::Scale { .. } if operation == "solve" => {
                 fix(Safe, "use equilibrate=True, which scales rows and columns to the same size first.".to_string())
             }
+            Finding::Scale { axis: Axis::Column, .. } if operation == "lstsq" => fix(
+                Maybe,
+                format!("scale the columns: with s = abs({a}).max(axis=0) solve for {a} / s, and divide x by s."),
+            ),
             Finding::Scale { axis, .. } => {
                 fix(Maybe, format!("bring the {}s to similar size (choose other units).", axis.name()))
             }
@@ -243,12 +357,21 @@ impl Finding {
                 fixes.extend(fix(Maybe, format!("or make it symmetric first: ({a} + {a}.conj().T) / 2.")));
                 fixes
             }
+            Finding::NotSymmetric { .. } if operation == "solve" => {
+                let mut fixes = fix(Maybe, "use assume_a='gen', which reads all of it.".to_string());
+                fixes.extend(fix(Maybe, format!("or make it symmetric first: ({a} + {a}.conj().T) / 2.")));
+                fixes
+            }
             Finding::NotSymmetric { .. } => {
                 fix(Maybe, format!("make it symmetric first: ({a} + {a}.conj().T) / 2; or use solve or lu_factor."))
             }
             Finding::EmptyTriangle { lower } => {
                 let text = if operation.starts_with("eig") {
                     format!("use UPLO='{}', the triangle that has the numbers.", if *lower { 'U' } else { 'L' })
+                } else if operation == "cho_solve" {
+                    format!("pass (c, {}), the triangle that has the numbers.", if *lower { "False" } else { "True" })
+                } else if operation == "solve_triangular" || operation == "solve" {
+                    format!("use lower={}, the triangle that has the numbers.", if *lower { "False" } else { "True" })
                 } else {
                     format!("pass {a}.T, or fill both triangles: the numbers lie in the other one.")
                 };
@@ -300,13 +423,26 @@ impl Finding {
                 ("smallest_index", smallest.0 as f64),
                 ("smallest", smallest.1),
             ],
-            Finding::NotSymmetric { row, col, here, there } => {
-                vec![("row", *row as f64), ("col", *col as f64), ("here", *here), ("there", *there)]
+            Finding::ZeroSums { .. } => vec![],
+            Finding::NotSymmetric { row, col, here, there, .. } => vec![
+                ("row", *row as f64),
+                ("col", *col as f64),
+                ("here", here.re),
+                ("here_imaginary", here.im),
+                ("there", there.re),
+                ("there_imaginary", there.im),
+            ],
+            Finding::AlsoIllConditioned { matrices, .. } => vec![("count", matrices.len() as f64)],
+            Finding::Defective { first, second, count } => {
+                vec![("first", *first as f64), ("second", *second as f64), ("count", *count as f64)]
             }
+            Finding::InfiniteEigenvalues { count, n } => vec![("count", *count as f64), ("n", *n as f64)],
+            Finding::Gap { index, value } => vec![("index", *index as f64), ("value", *value)],
             Finding::EmptyTriangle { lower } => vec![("lower", f64::from(u8::from(*lower)))],
             Finding::ZeroDiagonal { index } => vec![("index", *index as f64)],
             Finding::DiagonalNotPositive { index, value } => vec![("index", *index as f64), ("value", *value)],
             Finding::SmallestEigenvalue { value, shift, .. } => vec![("value", *value), ("shift", *shift)],
+            Finding::Dropped { rank, full } => vec![("rank", *rank as f64), ("full", *full as f64)],
             Finding::Rank { rank, full, last, next, tolerance } => vec![
                 ("rank", *rank as f64),
                 ("full", *full as f64),
@@ -322,6 +458,7 @@ impl Finding {
         match self {
             Finding::ZeroLine { axis, .. }
             | Finding::EqualLines { axis, .. }
+            | Finding::ZeroSums { axis }
             | Finding::Dependent { axis, .. }
             | Finding::Scale { axis, .. } => Some(*axis),
             _ => None,
@@ -340,13 +477,23 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A real or complex number as people write it.
+fn number(value: Complex64) -> String {
+    match (value.re, value.im) {
+        (re, 0.0) => plain(re),
+        (re, im) => format!("{}{}{}i", plain(re), if im < 0.0 { "-" } else { "+" }, plain(im.abs())),
+    }
+}
+
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" (and {count} more)") }
 }
 
+/// Terms of a sum that are written out.
+const SHOWN: usize = 4;
+
 /// `column 0 + 2 column 3 - column 4`, or the numbers alone where they are many.
 fn combination(axis: &str, of: &[(usize, f64)]) -> String {
-    const SHOWN: usize = 4;
     if of.len() > SHOWN {
         let shown: Vec<String> = of.iter().take(SHOWN).map(|(index, _)| index.to_string()).collect();
         return format!("a combination of {axis}s {} and {} more", shown.join(", "), of.len() - SHOWN);

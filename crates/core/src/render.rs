@@ -15,6 +15,8 @@ impl fmt::Display for Error {
     }
 }
 
+/// Relative precision above which there is a better type.
+const DOUBLE_IS_BETTER: f64 = 1e-10;
 /// Characters of a first line: what a terminal and a log show without a break.
 const LINE: usize = 88;
 
@@ -77,8 +79,19 @@ impl Error {
 
     /// Why it happened: what is known of this case, else the code's usual cause.
     pub fn cause(&self) -> String {
-        let found = self.findings().iter().map(|finding| finding.sentence(self.argument_name()));
+        let found = self.findings().iter().map(|finding| finding.cause(self.argument_name()));
         let known: Vec<String> = self.own_cause().map(str::to_string).into_iter().chain(found).collect();
+        if let Detail::Condition { eps, rcond } = *self.detail()
+            && eps > DOUBLE_IS_BETTER
+            && rcond > f64::EPSILON
+        {
+            let text = format!(
+                "the condition number, about {}, is beyond what float32 holds ({})",
+                plain(1.0 / rcond),
+                plain(1.0 / eps)
+            );
+            return [vec![text], known].concat().join("; ");
+        }
         if known.is_empty() { catalogue::condition(self.code()).cause.to_string() } else { known.join("; ") }
     }
 
@@ -86,6 +99,13 @@ impl Error {
     /// usual fixes.
     pub fn fixes(&self) -> Vec<Fix> {
         let mut fixes: Vec<Fix> = self.own_fixes().to_vec();
+        if let Detail::Condition { rcond, eps } = *self.detail()
+            && eps > DOUBLE_IS_BETTER
+            && rcond > f64::EPSILON
+        {
+            let text = "use float64 (complex128), which holds it: convert the arguments with astype.".to_string();
+            fixes.push(Fix { applicability: Applicability::Maybe, text });
+        }
         for finding in self.findings() {
             fixes.extend(finding.fixes(self.code(), self.operation(), self.argument_name()));
         }
@@ -131,15 +151,22 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
     match (code, operation) {
         (Code::NonFinite, _) => &[(NeedsValue, "drop or fill these entries first, e.g. with numpy.nan_to_num.")],
         (Code::NotSquare, "solve") => &[(Maybe, "use lstsq for rectangular systems.")],
+        (Code::NotSquare, "inv") => &[(Maybe, "use pinv, which any matrix has.")],
+        (Code::NotSquare, "eig" | "eigvals" | "eigh" | "eigvalsh" | "schur") => {
+            &[(Maybe, "use svd for a table of data, or the eigenvalues of its covariance, a.T @ a.")]
+        }
         (Code::UnsupportedDType, _) => &[(Safe, "convert first, e.g. A.astype('float64').")],
         (Code::Singular, "solve") => &[
             (Maybe, "use lstsq for the least-norm solution."),
             (NeedsValue, "remove the dependent row or column, or add a small multiple of the identity."),
         ],
         (Code::Singular, "inv") => &[
-            (Maybe, "use a pseudo-inverse: the SVD with small singular values left out."),
+            (Maybe, "use pinv, the pseudo-inverse."),
             (NeedsValue, "remove the dependent row or column, or add a small multiple of the identity."),
         ],
+        (Code::Singular, "solve_banded") => {
+            &[(Maybe, "fix one unknown (drop its row and column), or use lstsq on the whole matrix.")]
+        }
         (Code::Singular, "lu_solve" | "cho_solve" | "solve_triangular") => {
             &[(Maybe, "use lstsq on the original matrix for the least-norm solution.")]
         }

@@ -94,9 +94,9 @@ impl Outcome {
                         self.ill_conditioned.push(index);
                     }
                     self.note_rcond((rcond, source, index));
-                    if let Some(findings) = item.findings {
-                        self.note_found((rcond, index, *findings));
-                    }
+                }
+                if let Some(findings) = item.findings {
+                    self.note_found((item.rcond.map_or(1.0, |(rcond, _)| rcond), index, *findings));
                 }
                 if let Some(info) = item.fallback {
                     self.fallbacks.push(index);
@@ -210,16 +210,19 @@ impl Outcome {
             self.fallbacks.sort_unstable();
             return Ok(self);
         }
-        Err(first_failure(self.failures, report.batch))
+        Err(first_failure(self.failures, self.ill_conditioned, report.batch))
     }
 }
 
 #[cold]
-fn first_failure(mut failures: Vec<(usize, Error)>, batch: usize) -> Error {
+fn first_failure(mut failures: Vec<(usize, Error)>, mut ill_conditioned: Vec<usize>, batch: usize) -> Error {
+    ill_conditioned.sort_unstable();
     failures.sort_by_key(|(index, _)| *index);
     let failed = failures.iter().map(|(index, _)| *index).collect();
     let (index, error) = failures.swap_remove(0);
-    error.in_batch(index, batch).with_failed(failed)
+    let also = Finding::AlsoIllConditioned { beside: index, matrices: ill_conditioned };
+    let also = matches!(&also, Finding::AlsoIllConditioned { matrices, .. } if !matrices.is_empty()).then_some(also);
+    error.with_findings(also).in_batch(index, batch).with_failed(failed)
 }
 
 /// How to run a batch.

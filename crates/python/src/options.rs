@@ -99,11 +99,21 @@ fn by_device(operation: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Devi
         _ if value.is_instance_of::<PyBool>() => Err(bad(operation, &expected(value))),
         Some(_) | None => {
             match value.extract::<usize>().map_or_else(|_| value.extract::<String>(), |n| Ok(n.to_string())) {
-                Ok(text) => device_named(&text).map_err(|_| bad(operation, &expected(value))),
+                Ok(text) => device_named(&text).map_err(|known| no_such_device(operation, value, &known)),
                 Err(_) => Err(bad(operation, &expected(value))),
             }
         }
     }
+}
+
+/// The error for a device that is not among those found.
+#[cold]
+fn no_such_device(operation: &'static str, value: &Bound<'_, PyAny>, known: &lapack_ai::Error) -> PyErr {
+    let lapack_ai::Detail::Text(found) = known.detail() else { return bad(operation, &expected(value)) };
+    let error = lapack_ai::Error::text(lapack_ai::Code::BadOption, operation, found.clone())
+        .because(expected(value))
+        .fix(lapack_ai::Applicability::Maybe, "use device='gpu' for the best GPU, 'cpu', or a name of lap.devices().");
+    crate::errors::to_python(value.py(), &error)
 }
 
 /// The `LAP-E005` error for an option.
@@ -111,6 +121,39 @@ fn by_device(operation: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Devi
 pub(crate) fn bad(operation: &'static str, text: &str) -> PyErr {
     let error = lapack_ai::Error::text(lapack_ai::Code::BadOption, operation, text);
     Python::attach(|py| crate::errors::to_python(py, &error))
+}
+
+/// The same with the value that was probably meant, among `known`.
+#[cold]
+pub(crate) fn bad_value(operation: &'static str, text: &str, keyword: &str, value: &str, known: &[&str]) -> PyErr {
+    let mut error = lapack_ai::Error::text(lapack_ai::Code::BadOption, operation, text);
+    let lower = value.to_lowercase();
+    let distances = known.iter().map(|&known| (edits(&lower, &known.to_lowercase()), known));
+    if let Some((distance, nearest)) = distances.min_by_key(|(distance, _)| *distance) {
+        // A letter that stands for the word is meant by it.
+        let initial = known.iter().find(|known| known.len() == 1 && lower.starts_with(&known.to_lowercase()));
+        let meant = if distance <= 1 + lower.len() / 3 { Some(nearest) } else { initial.copied() };
+        if let Some(meant) = meant {
+            error = error.fix(lapack_ai::Applicability::Maybe, format!("use {keyword}='{meant}'."));
+        }
+    }
+    Python::attach(|py| crate::errors::to_python(py, &error))
+}
+
+/// Levenshtein's distance: insertions, deletions and replacements between two words.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, x) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
 }
 
 /// The common keywords together.

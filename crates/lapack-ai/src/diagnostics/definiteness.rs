@@ -53,6 +53,18 @@ pub(crate) fn sampled_asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool) ->
     judge(a, lower, pairs.filter(|(i, j)| i != j))
 }
 
+/// Whether `c` is a symmetric matrix with elements off its diagonal, which no triangular factor is. From a sample.
+#[inline]
+pub(crate) fn is_whole<T: Scalar>(c: MatrixView<'_, T>) -> bool {
+    let n = c.rows();
+    let pairs = || {
+        (0..SAMPLE.min(n))
+            .map(|k| (k * n / SAMPLE.min(n), (k * n / SAMPLE.min(n) + 1 + k % 3) % n))
+            .filter(|(i, j)| i != j)
+    };
+    pairs().all(|(i, j)| c.get(i, j) == c.get(j, i).conj()) && pairs().any(|(i, j)| c.get(i, j) != T::ZERO)
+}
+
 /// Judges pairs `(i, j)` with `i > j`.
 #[inline]
 fn judge<T: Scalar>(a: MatrixView<'_, T>, lower: bool, pairs: impl Iterator<Item = (usize, usize)>) -> Option<Finding> {
@@ -81,11 +93,8 @@ fn judge<T: Scalar>(a: MatrixView<'_, T>, lower: bool, pairs: impl Iterator<Item
         return Some(Finding::EmptyTriangle { lower });
     }
     let (i, j) = at;
-    Some(Finding::NotSymmetric { row: j, col: i, here: value(a.get(j, i)), there: value(a.get(i, j)) })
-}
-
-fn value<T: Scalar>(element: T) -> f64 {
-    if T::DTYPE.is_complex() && element.im().into() != 0.0 { element.modulus() } else { element.re_f64() }
+    let (here, there) = (a.get(j, i).to_complex128(), a.get(i, j).to_complex128());
+    Some(Finding::NotSymmetric { row: j, col: i, here, there, hermitian: T::DTYPE.is_complex() })
 }
 
 /// The part of Cholesky's factor that was there when it stopped.
@@ -358,7 +367,10 @@ mod tests {
     fn an_asymmetric_pair_is_named_and_a_stored_triangle_is_none() {
         let a = [1.0, 2.0, 3.0, 2.0, 1.0, 4.0, 3.0, 9.0, 1.0];
         let found = asymmetry(MatrixView::row_major(&a, 3, 3).unwrap(), true);
-        assert_eq!(found, Some(Finding::NotSymmetric { row: 1, col: 2, here: 4.0, there: 9.0 }));
+        assert_eq!(
+            found,
+            Some(Finding::NotSymmetric { row: 1, col: 2, here: 4.0.into(), there: 9.0.into(), hermitian: false })
+        );
         let lower = [1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 3.0, 9.0, 1.0];
         let lower = MatrixView::row_major(&lower, 3, 3).unwrap();
         assert_eq!(asymmetry(lower, true), None);

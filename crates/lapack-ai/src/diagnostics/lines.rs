@@ -13,6 +13,8 @@ struct Seen {
     smallest: f64,
     w: f64,
     v: f64,
+    sum: f64,
+    sizes: f64,
 }
 
 /// Everything found about rows and columns of `a`, the most telling first; `near` accepts multiples up to sqrt(eps)
@@ -33,8 +35,19 @@ pub(super) fn look<T: Scalar>(a: MatrixView<'_, T>, near: bool) -> Vec<Finding> 
         // Equal columns of a symmetric matrix are equal rows, and one of the two says it.
         findings.truncate(1);
     }
+    if findings.is_empty() {
+        // Every row of a Laplacian, too.
+        findings.extend(
+            [(Axis::Row, &rows), (Axis::Column, &cols)].iter().find_map(|(axis, lines)| sums::<T>(*axis, lines)),
+        );
+    }
     findings.extend(sides.iter().filter_map(|(axis, lines)| scale::<T>(*axis, lines)));
     findings
+}
+
+fn sums<T: Scalar>(axis: Axis, lines: &[Seen]) -> Option<Finding> {
+    let rounding = 4.0 * T::Real::EPSILON * lines.len() as f64;
+    lines.iter().all(|line| line.sum.abs() <= rounding * line.sizes).then_some(Finding::ZeroSums { axis })
 }
 
 /// Weights in [1/2, 3/2) that no pattern of a matrix is orthogonal to.
@@ -64,6 +77,8 @@ fn sweep<T: Scalar>(a: MatrixView<'_, T>) -> (Vec<Seen>, Vec<Seen>) {
             if size > 0.0 {
                 line.smallest = line.smallest.min(size);
             }
+            line.sum += value;
+            line.sizes += size;
             line.w += w[at] * value;
             line.v += v[at] * value;
         }

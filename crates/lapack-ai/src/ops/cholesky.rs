@@ -10,7 +10,7 @@ use super::{
     rough_seconds,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::diagnostics::{self, Stopped, Triangle};
+use crate::diagnostics::{self, Stopped, Triangle, Triangles};
 use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -181,7 +181,8 @@ fn run<T: Scalar>(
     batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     blank_failed(factor, report);
     if !in_place {
-        diagnostics::warn_of_asymmetry(&a.view, read == Part::Lower, report);
+        let triangles = Triangles::Mirrored { lower: read == Part::Lower };
+        diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
     }
     Ok(())
 }

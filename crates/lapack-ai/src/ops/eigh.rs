@@ -12,7 +12,7 @@ use super::{
     remembered_query, require_square, rough_seconds, workspace_length,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
-use crate::diagnostics;
+use crate::diagnostics::{self, Triangles};
 use crate::intake::{self, Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -175,8 +175,11 @@ fn run<T: Scalar>(
     batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     blank_failed(&out.eigenvalues, report);
     out.eigenvectors.iter().for_each(|v| blank_failed(v, report));
-    if options.warn_of_asymmetry && !job.in_place(out, a.view.matrix(0)) {
-        diagnostics::warn_of_asymmetry(&a.view, options.lower, report);
+    if !job.in_place(out, a.view.matrix(0)) {
+        let lower = options.lower;
+        let triangles =
+            if options.warn_of_asymmetry { Triangles::Mirrored { lower } } else { Triangles::Chosen { lower } };
+        diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
     }
     Ok(())
 }

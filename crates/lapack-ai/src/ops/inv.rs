@@ -197,7 +197,7 @@ impl<T: Scalar> Job<T> {
         item.rcond = Some((estimate, RcondSource::Inverse));
         if estimate < threshold::<T>() && !in_place && worker.is_worth_a_look(estimate) {
             let inverse = out.as_view();
-            item.findings = Some(why_doubtful(a, if self.flipped { inverse.transposed() } else { inverse }));
+            item.findings = Some(why_doubtful(a, estimate, if self.flipped { inverse.transposed() } else { inverse }));
         }
         item.lap(&mut clock, Phase::Conditioning);
         Ok(item)
@@ -280,13 +280,13 @@ fn rcond<T: Scalar>(a: Swept, inverse: MatrixView<'_, T>) -> f64 {
 
 /// The largest column of the inverse is what A squeezes most.
 #[cold]
-fn why_doubtful<T: Scalar>(a: MatrixView<'_, T>, inverse: MatrixView<'_, T>) -> Box<Vec<Finding>> {
+fn why_doubtful<T: Scalar>(a: MatrixView<'_, T>, rcond: f64, inverse: MatrixView<'_, T>) -> Box<Vec<Finding>> {
     let n = inverse.rows();
     let column = |j: usize| (0..n).map(move |i| inverse.get(i, j));
     let size = |j: usize| column(j).map(Scalar::modulus).fold(0.0, f64::max);
     let largest = (0..n).max_by(|&x, &y| size(x).total_cmp(&size(y))).unwrap_or(0);
     let y: Vec<T> = column(largest).collect();
-    Box::new(diagnostics::ill_conditioned(a, Some(&y)))
+    Box::new(diagnostics::ill_conditioned(a, rcond, Some(&y)))
 }
 
 #[cold]

@@ -14,7 +14,8 @@ use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result,
+    Scalar,
 };
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
@@ -121,7 +122,13 @@ fn run<T: Scalar>(
     let k = m.min(n);
     if b.rows() != m {
         let text = format!("a is {m} x {n}, so b needs {m} rows, not {}", b.rows());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
+        let error = shape_mismatch(OPERATION, Argument::at(1, "b"), text);
+        let turned = b.rows() == n && m != n;
+        return Err(if turned {
+            error.fix(Applicability::Maybe, "pass a.T, which has as many rows as b.")
+        } else {
+            error
+        });
     }
     let Some(matrices) = a.view.broadcast_to(b.batch_shape()) else {
         let text = format!(
@@ -165,7 +172,7 @@ fn run<T: Scalar>(
     blank_failed(&out.residuals, report);
     blank_failed(&out.s, report);
     if let Some((_, matrix, findings)) = outcome.found {
-        findings.into_iter().for_each(|finding| diagnostics::warn_of_rank(report, finding, matrix));
+        diagnostics::warn_of_rank(report, findings, matrix);
     }
     Ok(())
 }
@@ -297,7 +304,14 @@ impl<T: Scalar> Job<T> {
             // SAFETY: GELSD wrote k singular values, one after the other.
             let values = unsafe { std::slice::from_raw_parts(s.as_view().as_ptr(), k) };
             let doubt = diagnostics::uncertain_rank(values, rank, self.rcond);
-            item.findings = doubt.map(|finding| Box::new(vec![finding]));
+            let mut findings = vec![];
+            if rank < k {
+                findings = diagnostics::dropped_by_scale((!self.in_place).then_some(a), rank, k);
+            }
+            if findings.is_empty() {
+                findings.extend(doubt);
+            }
+            item.findings = (!findings.is_empty()).then(|| Box::new(findings));
         }
         item.lap(&mut clock, Phase::Compute);
         Ok(item)

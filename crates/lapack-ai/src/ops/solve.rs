@@ -28,6 +28,7 @@ use super::{
 };
 use crate::batch::{self, Plan, Worker};
 use crate::conditioning::{threshold, warn_of};
+use crate::diagnostics::{self, Triangles};
 use crate::intake::{Part, is_flipped};
 use crate::provider::library;
 use crate::report::Report;
@@ -134,7 +135,7 @@ fn run<T: Scalar>(
     // SAFETY: only the address is looked at.
     let apart = x.count() == 0 || !std::ptr::eq(unsafe { x.matrix(0) }.as_mut_ptr(), b.as_ptr());
     if b.rows() != n {
-        return Err(rows_differ(n, b.rows()));
+        return Err(rows_differ(n, b.rows(), b.cols()));
     }
     assert_output("x", x, b.count(), n, b.cols());
     let widened;
@@ -181,6 +182,12 @@ fn run<T: Scalar>(
     let outcome = batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     warn_of::<T>(&outcome, Argument::at(0, "a"), report);
     blank_failed(x, report);
+    if matches!(options.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite)
+        && !overwrite
+    {
+        let triangles = Triangles::Mirrored { lower: options.lower };
+        diagnostics::warn_of_asymmetry(Argument::at(0, "a"), matrices, triangles, report);
+    }
     if options.call.autofix {
         apply_safe_fixes(matrices, b, x, options, report, apart && !overwrite)?;
     }
@@ -232,8 +239,8 @@ fn not_double(dtype: DType) -> Error {
 }
 
 #[cold]
-fn rows_differ(n: usize, rows: usize) -> Error {
-    let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
+fn rows_differ(n: usize, rows: usize, cols: usize) -> Error {
+    let text = format!("a is {n} x {n}, so b needs {n} rows; it is {rows} x {cols}");
     shape_mismatch(OPERATION, Argument::at(1, "b"), text)
 }
 

@@ -3,7 +3,7 @@ use super::{broadcast, require_matrix, result_class, unify, with_scalar};
 use crate::errors::to_python;
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{Fixing, bad, call_options, optional_truth, truth};
+use crate::options::{Fixing, bad, bad_value, call_options, optional_truth, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::{
@@ -162,7 +162,7 @@ fn second<'py>(value: &Bound<'py, PyAny>) -> PyResult<Second<'py>> {
         return match uplo.to_str()? {
             "L" | "l" => Ok(Second::Lower),
             "U" | "u" => Ok(Second::Upper),
-            uplo => Err(bad("eigh", &format!("UPLO='{uplo}' must be 'L' or 'U'"))),
+            uplo => Err(bad_value("eigh", &format!("UPLO='{uplo}' must be 'L' or 'U'"), "UPLO", uplo, &["L", "U"])),
         };
     }
     let sequence = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();

@@ -79,7 +79,9 @@ fn run<'py, T: Scalar>(
     let (m, n, nrhs) = (a.rows(), a.cols(), b.cols());
     if b.rows() != m {
         let text = format!("a is {m} x {n}, so b needs {m} rows, not {}", b.rows());
-        return Err(bad_rhs(py, "lstsq", text, rhs_advice(a_input.shape(), b_input.shape())));
+        let turned = (b.rows() == n).then(|| "pass a.T, which has as many rows as b.".to_string());
+        let advice = turned.or_else(|| rhs_advice(a_input.shape(), b_input.shape()));
+        return Err(bad_rhs(py, "lstsq", text, advice));
     }
     let batch = broadcast(py, "lstsq", ["a", "b"], a.batch_shape(), b.batch_shape())?;
     let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };

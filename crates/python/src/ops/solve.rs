@@ -1,7 +1,7 @@
 use super::{bad_rhs, broadcast, require_matrix, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{Fixing, bad, call_options, truth};
+use crate::options::{Fixing, bad_value, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::{BatchView, BatchViewMut, Operand, Scalar, SolveOptions, Structure, solve_into};
@@ -118,11 +118,29 @@ fn structure(name: &str) -> PyResult<Structure> {
         "upper triangular" => Ok(Structure::UpperTriangular),
         "lower triangular" => Ok(Structure::LowerTriangular),
         "diagonal" => Ok(Structure::Diagonal),
-        _ => Err(bad(
+        _ => Err(bad_value(
             "solve",
             &format!(
                 "assume_a='{name}' must be 'auto', 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular', 'diagonal', 'tridiagonal' or 'banded'"
             ),
+            "assume_a",
+            name,
+            &[
+                "auto",
+                "general",
+                "tridiagonal",
+                "banded",
+                "symmetric",
+                "hermitian",
+                "positive definite",
+                "upper triangular",
+                "lower triangular",
+                "diagonal",
+                "gen",
+                "sym",
+                "her",
+                "pos",
+            ],
         )),
     }
 }
@@ -142,7 +160,7 @@ fn run<'py, T: Scalar>(
     let b = if one_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
     if a.rows() == a.cols() && b.rows() != a.rows() {
         let (n, rows) = (a.rows(), b.rows());
-        let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
+        let text = format!("a is {n} x {n}, so b needs {n} rows; it is {rows} x {}", b.cols());
         return Err(bad_rhs(py, "solve", text, rhs_advice(a_input.shape(), b_input.shape())));
     }
     let batch = broadcast(py, "solve", ["a", "b"], a.batch_shape(), b.batch_shape())?;

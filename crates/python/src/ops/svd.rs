@@ -4,14 +4,11 @@ use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
 use crate::options::{Fixing, bad, call_options, truth};
-use crate::output::{Order, Output, named_tuple};
+use crate::output::{Order, Output, name_what_needs_less, named_tuple};
 use crate::report::{Report, finish, warn_of};
 use lapack_ai::gpu::array::{DeviceArray, DeviceSvd, prefers_device, svd_on_device};
 use lapack_ai::ops::svd::output_is_row_major;
-use lapack_ai::{
-    Applicability, Argument, CallOptions, Code, Error, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into,
-};
-use pyo3::exceptions::PyMemoryError;
+use lapack_ai::{CallOptions, Operand, Scalar, SvdOptions, SvdOut, Vectors, svd_into};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
@@ -163,32 +160,6 @@ fn on_device(py: Python<'_>, a: DeviceArray, vectors: Vectors, call: CallOptions
     }
 }
 
-/// Where memory for U and Vh cannot be had: which option needs how much.
-#[cold]
-fn name_what_needs_less(py: Python<'_>, error: PyErr, vectors: Vectors, (m, n): (usize, usize), size: usize) -> PyErr {
-    if vectors != Vectors::Full || !error.is_instance_of::<PyMemoryError>(py) {
-        return error;
-    }
-    let bytes = |elements: f64| in_words(elements * size as f64);
-    let (m, n) = (m as f64, n as f64);
-    let (full, thin) = (bytes(m * m + n * n), bytes((m + n) * m.min(n)));
-    let text = format!("full_matrices=True asks for {full}, more than there is; False needs {thin}");
-    let fix = "use full_matrices=False: the columns that it leaves out belong to no singular value.";
-    let error = Error::text(Code::OutOfMemory, "svd", text)
-        .argument(Argument::keyword("full_matrices"))
-        .because("U is M x M with full_matrices=True, NumPy's default, however few columns a has")
-        .fix(Applicability::Maybe, fix);
-    to_python(py, &error)
-}
-
-fn in_words(bytes: f64) -> String {
-    match bytes {
-        1e9.. => format!("{:.3} GB", bytes / 1e9),
-        1e6.. => format!("{:.0} MB", bytes / 1e6),
-        _ => format!("{:.0} kB", bytes / 1e3),
-    }
-}
-
 fn run<'py, T: Scalar>(
     py: Python<'py>,
     input: &Input<'py>,
@@ -209,7 +180,13 @@ fn run<'py, T: Scalar>(
     } else {
         let taken = Output::matrices::<T>(py, "svd", batch, m, u_cols, order)
             .and_then(|u| Ok((u, Output::matrices::<T>(py, "svd", batch, vh_rows, n, order)?)));
-        Some(taken.map_err(|error| name_what_needs_less(py, error, vectors, (m, n), count * size_of::<T>()))?)
+        Some(taken.map_err(|error| {
+            let bytes = |elements: f64| elements * (count * size_of::<T>()) as f64;
+            let (m, n) = (m as f64, n as f64);
+            let needs = [bytes(m * m + n * n), bytes((m + n) * m.min(n))];
+            let options = ["full_matrices=True", "full_matrices=False"];
+            if vectors == Vectors::Full { name_what_needs_less(py, error, "svd", options, needs) } else { error }
+        })?)
     };
     let out = SvdOut { vectors: factors.as_ref().map(|(u, vh)| (u.view(), vh.view())), s: s.view() };
     let flops = 20.0 * m.max(n) as f64 * (k as f64).powi(2) * count as f64;

@@ -380,7 +380,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let a = self.visible(a, &system.method)?;
         // SAFETY: the slot has n elements, and every source but the diagonal leaves the probe's solution there.
         let y = unsafe { std::slice::from_raw_parts(system.worker.scratch.at(self.slots.y), self.n) };
-        Some(Box::new(diagnostics::ill_conditioned(a, (source != RcondSource::Diagonal).then_some(y))))
+        Some(Box::new(diagnostics::ill_conditioned(a, rcond, (source != RcondSource::Diagonal).then_some(y))))
     }
 }
 
