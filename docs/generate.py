@@ -1,6 +1,7 @@
 """What the documentation takes from the code instead of repeating it: figures, error codes, the API list.
 
-`everything(folder)` is called by `conf.py` before a build; the tests call the parts.
+`everything(folder)` is called by `conf.py` before a build; the tests call the parts. The pages of the codes in `errors/` are
+committed, so that they can be read without a build; `python docs/generate.py` writes them anew.
 """
 
 from __future__ import annotations
@@ -53,15 +54,14 @@ class Code:
 
 
 def codes() -> list[Code]:
-    """Every code with its meaning (`error.rs`), usual cause and usual fixes (`render.rs`)."""
-    error = (ROOT / "crates/core/src/error.rs").read_text()
+    """Every code with its meaning (`code.rs`), usual cause (`catalogue/conditions.rs`) and usual fixes (`render.rs`)."""
+    error = (ROOT / "crates/core/src/code.rs").read_text()
     render = (ROOT / "crates/core/src/render.rs").read_text()
-    found = re.findall(r"/// `(LAP-[EW]\d+)`: (.+?)\.\n\s+(\w+),", error)
+    found = re.findall(r"/// `(LAP-[EWI]\d+)`: (.+?)\.\n\s+(\w+),", error)
     known = {name: Code(name, number, meaning) for number, meaning, name in found}
-    causes = _body(render, "fn usual_cause")
-    for names, text in re.findall(r'((?:Code::\w+(?: \| )?)+) => \{?\s*"(.+?)"', causes, re.DOTALL):
-        for name in re.findall(r"Code::(\w+)", names):
-            known[name].cause = text
+    conditions = (ROOT / "crates/core/src/catalogue/conditions.rs").read_text()
+    for name, cause in re.findall(r'code: Code::(\w+),.*?cause: "(.+?)",\n', conditions, re.DOTALL):
+        known[name].cause = re.sub(r" ?\\\n\s*", " ", cause)
     # One arm reaches from its pattern to the next one.
     fixes = re.split(r"\n        \(", _body(render, "fn usual_fixes"))[1:]
     for arm in fixes:
@@ -88,11 +88,79 @@ def codes_table(all_codes: list[Code]) -> str:
     for code in all_codes:
         classes: dict[str, type] = {**_errors._CLASSES, **_warnings._CLASSES}
         kind = classes.get(code.number, _errors.LapackError).__name__
-        anchor = code.number.lower()
         fixes = "<br>".join(code.fixes) or "as the message says"
-        cells = [f"[{code.number}](#{anchor})", f"`{kind}`", code.meaning, code.cause, fixes]
+        cells = [f"[{code.number}](/errors/{code.number}.md)", f"`{kind}`", code.meaning, code.cause, fixes]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def error_pages() -> dict[str, str]:
+    """A page for each code of the catalogue, by its name without suffix."""
+    from lapack_py import _errors, _native, _warnings
+
+    classes: dict[str, type] = {**_errors._CLASSES, **_warnings._CLASSES}
+    with_examples = re.findall(r"^## (LAP-[EWI]\d+)$", (HERE / "errors.md").read_text(), re.MULTILINE)
+    pages = {}
+    for condition in json.loads(_native.catalogue()):
+        number = condition["code"]
+        base = _warnings.LapackWarning if condition["severity"] == "warning" else _errors.LapackError
+        lines = [f"# {number}: {condition['title']}", "", condition["meaning"], ""]
+        lines += ["| | |", "|---|---|", f"| severity | {condition['severity']} |"]
+        lines += [f"| name | `{condition['name']}` |", f"| class in Python | `{classes.get(number, base).__name__}` |"]
+        lines += [f"| usual cause | {condition['cause']} |", "", "## What helps", "", *_fix_list(condition["fixes"])]
+        if number in with_examples:
+            lines += ["", f"Examples and more words: [errors and warnings](../errors.md#{number.lower()})."]
+        if condition["classes"]:
+            lines += ["", "## INFO of LAPACK", "", "`i` is what INFO counts, from 1; N, M are the routine's dimensions."]
+        for info_class in condition["classes"]:
+            lines += ["", f"### {info_class['name']}", "", *_info_class(info_class)]
+        if condition["opencl"]:
+            lines += ["", "## Errors of OpenCL", "", "| | | |", "|---:|---|---|"]
+            lines += [
+                f"| {code['number']} | `{code['name']}` | {code['summary'].removeprefix('OpenCL: ').rsplit(' (', 1)[0]} |"
+                for code in condition["opencl"]
+            ]
+        pages[number] = "\n".join(lines) + "\n"
+    return pages
+
+
+def _fix_list(fixes: list[dict[str, str]]) -> list[str]:
+    return [f"- {_spelled(fix['text'])} ({fix['applicability']})" for fix in fixes]
+
+
+def _info_class(info_class: dict[str, Any]) -> list[str]:
+    lines = [_spelled(info_class["meaning"]), "", f"Usual cause: {_spelled(info_class['cause'])}.", ""]
+    lines += [*_fix_list(info_class["fixes"]), "", "| INFO | routines | |", "|---|---|---|"]
+    for entry in info_class["ranges"]:
+        remarks = [] if entry["documented"] else ["not in LAPACK's documentation"]
+        remarks += [_spelled(entry["says"])] * bool(entry["says"])
+        remarks += [f"if {entry['when']}"] * bool(entry["when"])
+        routines = ", ".join(f"`{name}`" for name in entry["routines"])
+        lines.append(f"| {entry['range']} | {routines} | {'; '.join(remarks)} |")
+    lines += [line for note in info_class["notes"] for line in ("", f"{', '.join(note['routines'])}: {_spelled(note['text'])}")]
+    return lines
+
+
+_PLACEHOLDERS = {"{i}": "i", "{z}": "i - 1", "{a}": "first", "{b}": "last", "{info}": "INFO", "{p}": "-INFO"}
+
+
+def _spelled(text: str) -> str:
+    """A text of a class with words in place of the numbers that INFO gives."""
+    for placeholder, word in _PLACEHOLDERS.items():
+        text = text.replace(placeholder, word)
+    return text
+
+
+def write_error_pages() -> None:
+    """Writes the pages of all codes, and removes those of codes that are not there."""
+    folder = HERE / "errors"
+    folder.mkdir(exist_ok=True)
+    pages = error_pages()
+    for old in folder.glob("*.md"):
+        if old.stem not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        (folder / f"{name}.md").write_text(text)
 
 
 def conditioning_tables(results: dict[str, Any]) -> str:
@@ -165,3 +233,7 @@ def api_list() -> str:
     ]:
         text += f"\n## {title}\n\n```{{eval-rst}}\n" + "\n".join(entries) + "```\n"
     return text
+
+
+if __name__ == "__main__":
+    write_error_pages()

@@ -52,6 +52,7 @@ from ._errors import (
     SizeError,
     warning_counts,
 )
+from ._explain import Condition, Explanation, RoutineArgument, explain, explain_info, explain_iter
 from ._monitor import Monitor, monitor
 from ._native import (
     DeviceArray,
@@ -105,17 +106,27 @@ from ._results import (
 
 if TYPE_CHECKING:
     from ._warnings import (
+        BatchPartialWarning,
         DriverFallbackWarning,
+        EigenvectorsDependentWarning,
+        FixAppliedWarning,
         GpuNotUsedWarning,
         IllConditionedWarning,
+        InfiniteEigenvaluesWarning,
         InPiecesWarning,
         LapackWarning,
+        NotAFactorWarning,
+        NotSymmetricWarning,
+        RankUncertainWarning,
+        ResultOverflowWarning,
         TuningIgnoredWarning,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchPartialWarning",
+    "Condition",
     "ConfigError",
     "ConvergenceError",
     "DTypeError",
@@ -125,24 +136,33 @@ __all__ = [
     "DispatchExplanation",
     "DriverFallbackWarning",
     "EigResult",
+    "EigenvectorsDependentWarning",
     "EighResult",
+    "Explanation",
+    "FixAppliedWarning",
     "GpuError",
     "GpuNotUsedWarning",
     "GpuUnavailableError",
     "IllConditionedWarning",
     "InPiecesWarning",
+    "InfiniteEigenvaluesWarning",
     "LapackError",
     "LapackWarning",
     "LstsqResult",
     "Monitor",
     "NonFiniteError",
+    "NotAFactorWarning",
     "NotPositiveDefiniteError",
+    "NotSymmetricWarning",
     "PCAResult",
     "PolarResult",
     "ProviderError",
     "QRResult",
     "RandomizedSVDResult",
+    "RankUncertainWarning",
     "Report",
+    "ResultOverflowWarning",
+    "RoutineArgument",
     "SVDResult",
     "SchurResult",
     "ShapeError",
@@ -168,7 +188,10 @@ __all__ = [
     "eigh",
     "eigvals",
     "eigvalsh",
+    "explain",
     "explain_dispatch",
+    "explain_info",
+    "explain_iter",
     "expm",
     "get_num_threads",
     "inv",
@@ -220,6 +243,14 @@ _WARNINGS = frozenset(
         "DriverFallbackWarning",
         "InPiecesWarning",
         "TuningIgnoredWarning",
+        "RankUncertainWarning",
+        "EigenvectorsDependentWarning",
+        "InfiniteEigenvaluesWarning",
+        "NotAFactorWarning",
+        "ResultOverflowWarning",
+        "NotSymmetricWarning",
+        "BatchPartialWarning",
+        "FixAppliedWarning",
     }
 )
 

@@ -16,7 +16,7 @@ _COMPUTED = frozenset("fdFD")
 _EXACT = frozenset("?bhilqBHILQ")
 
 
-def _refuse_type(operation: str, name: str, what: str, fix: tuple[str, str]) -> Exception:
+def _refuse_type(operation: str, name: str, what: str, fix: tuple[str, str]) -> LapackError:
     cause = "LAPACK computes in float32, float64, complex64 and complex128 only"
     return raised_here("LAP-E004", operation, name, f"{name} {what}", cause, fix)
 
@@ -76,12 +76,49 @@ def _readable(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
     elif char == "O" and array.ndim == 0:
         fix = ("needs-value", "pass a numpy.ndarray.")
         raise _refuse_type(operation, name, f"is of type {type(array.item()).__name__}, not an array", fix)
+    elif char == "O":
+        raise _refuse_objects(array, operation, name)
+    elif array.dtype.names:
+        fields = ", ".join(array.dtype.names)
+        fix = ("safe", f"use numpy.lib.recfunctions.structured_to_unstructured({name}).")
+        raise _refuse_type(operation, name, f"is a structured array of the fields {fields}", fix)
     elif char not in _COMPUTED:
-        raise _refuse_type(operation, name, f"has dtype {array.dtype}", _type_fix(array, name))
+        array = _converted_by_autofix(array, operation, name)
     array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["A"])
     if any(stride % array.itemsize for stride in array.strides):
         array = array.copy()
     return np.asarray(array)
+
+
+def _refuse_objects(array: NDArray[Any], operation: str, name: str) -> LapackError:
+    """The error for an array of Python objects, with the first one that is no number, which made it so."""
+    for place in np.ndindex(array.shape):
+        item = array[place]
+        if not isinstance(item, (int, float, complex, np.number)):
+            shown = repr(item) if item is None or isinstance(item, str) else f"an object of type {type(item).__name__}"
+            at = f"row {place[-2]}, column {place[-1]}" if len(place) >= 2 else f"index {place[0]}"
+            fix = ("needs-value", "fill in a number there, or drop the row.")
+            return _refuse_type(operation, name, f"has {shown} at {at} (dtype object)", fix)
+    fix = ("maybe", f"convert it: numpy.asarray({name}, dtype='float64').")
+    return _refuse_type(operation, name, "has dtype object", fix)
+
+
+def _converted_by_autofix(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
+    """`array` in a type that LAPACK has, where the caller asked for safe fixes and this is one; else the error."""
+    from . import _native
+    from ._errors import warn
+
+    how, what = _type_fix(array, name)
+    error = _refuse_type(operation, name, f"has dtype {array.dtype}", (how, what))
+    if how != "safe" or not _native.is_autofixing():
+        raise error
+    text = f"{operation}: {name} was converted from {array.dtype} to float32."
+    warn(
+        error.to_dict()
+        | {"code": "LAP-I001", "severity": "information", "message": f"{text} [LAP-I001]", "summary": text}
+        | {"fixes": [], "long_report": f"LAP-I001: {text}"}
+    )
+    return array.astype(np.float32)
 
 
 def _unreadable(value: Any, operation: str, name: str, error: Exception) -> Exception:
@@ -105,8 +142,10 @@ def _unreadable(value: Any, operation: str, name: str, error: Exception) -> Exce
 
 def _type_fix(array: NDArray[Any], name: str) -> tuple[str, str]:
     """How to bring an array of a refused type to one that LAPACK has."""
-    if array.dtype.kind == "O":
-        return ("maybe", f"convert it, if it holds numbers: numpy.asarray({name}, dtype='float64').")
+    if array.dtype.kind == "M":
+        return ("maybe", f"convert dates to days: ({name} - {name}.min()) / numpy.timedelta64(1, 'D').")
+    if array.dtype.kind == "m":
+        return ("maybe", f"convert spans to days: {name} / numpy.timedelta64(1, 'D').")
     if array.dtype.kind in "UST":
         return ("maybe", f"convert text to numbers: numpy.asarray({name}).astype('float64').")
     # The narrow types of the package ml_dtypes (bfloat16, float8_e4m3, ...) are foreign ones to NumPy.

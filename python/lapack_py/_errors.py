@@ -1,14 +1,16 @@
 """Exceptions, built from the core's error values, and the giving of warnings.
 
 Every exception is a ``numpy.linalg.LinAlgError`` (so a ``ValueError``) and carries the fields of the core's error:
-``code``, ``operation``, ``argument``, ``position``, ``routine``, ``info``, ``rcond``, ``cause``, ``fixes`` (pairs of
-applicability and text), ``matrix`` and ``failed`` (for batches) and ``location`` (row, column). ``str(e)`` is one line,
-``e.report()`` all of it.
+``code``, ``operation``, ``argument``, ``position``, ``routine``, ``info``, ``rcond``, ``digits_lost``, ``cause``,
+``fixes`` (pairs of applicability and text), ``findings`` (what a look at the matrix found, a dict each), ``matrix`` and
+``failed`` (for batches) and ``location`` (row, column). ``str(e)`` is one line, ``e.report()`` all of it; cause and
+fixes are notes (PEP 678), so tracebacks show them too. ``e.to_dict()`` and ``e.to_json()`` are for logs.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import sys
 import threading
@@ -38,8 +40,10 @@ class _Fields:
     routine: str | None
     info: int | None
     rcond: float | None
+    digits_lost: float | None
     cause: str
     fixes: list[tuple[str, str]]
+    findings: list[dict[str, Any]]
     matrix: int | None
     failed: list[int]
     location: tuple[int, int] | None
@@ -59,6 +63,18 @@ class _Fields:
         """Summary, cause, every fix, and what LAPACK said, over several lines."""
         return self._long_report
 
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as numbers, texts, lists and dicts."""
+        names = list(_Fields.__annotations__)
+        names.remove("_long_report")
+        fields = {name: getattr(self, name) for name in names}
+        fields["fixes"] = [{"applicability": how, "text": what} for how, what in self.fixes]
+        return fields
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON, one line: for logs."""
+        return json.dumps(self.to_dict())
+
 
 class LapackError(_Fields, np.linalg.LinAlgError):
     """Base of all errors of lapack_py."""
@@ -66,6 +82,11 @@ class LapackError(_Fields, np.linalg.LinAlgError):
     def __init__(self, fields: dict[str, Any]) -> None:
         super().__init__(fields["message"])
         self._fill(fields)
+        # Python 3.10 has no notes.
+        if "__notes__" not in fields and hasattr(self, "add_note"):
+            self.add_note(f"cause: {self.cause}")
+            for how, what in self.fixes:
+                self.add_note(f"fix ({how}): {what}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._fields(),)
@@ -259,15 +280,41 @@ def raised_here(
     **more: Any,
 ) -> LapackError:
     """An exception for input that never reaches the core; `more` are fields that only some errors have."""
+    return from_native(_fields_of(code, "error", operation, argument, text, cause, fix) | more)
+
+
+def _fields_of(
+    code: str,
+    severity: str,
+    operation: str,
+    argument: str | None,
+    text: str,
+    cause: str,
+    fix: tuple[str, str] | None,
+) -> dict[str, Any]:
     fixes = [fix] if fix else []
     summary = f"{operation}: {text}."
     message = f"{summary}{_first(fixes)} [{code}]"
     report = "\n  ".join([f"{code}: {summary}", f"cause: {cause}", *(f"fix ({how}): {what}" for how, what in fixes)])
-    fields: dict[str, Any] = dict.fromkeys(("position", "routine", "info", "rcond", "matrix", "location"))
-    fields |= {"code": code, "severity": "error", "message": message, "summary": summary, "operation": operation}
-    fields |= {"argument": argument, "cause": cause, "fixes": fixes, "failed": [], "long_report": report}
-    fields |= more
-    return from_native(fields)
+    empty = ("position", "routine", "info", "rcond", "digits_lost", "matrix", "location")
+    fields: dict[str, Any] = dict.fromkeys(empty)
+    fields |= {"code": code, "severity": severity, "message": message, "summary": summary, "operation": operation}
+    fields |= {
+        "argument": argument,
+        "cause": cause,
+        "fixes": fixes,
+        "findings": [],
+        "failed": [],
+        "long_report": report,
+    }
+    return fields
+
+
+def warned_here(
+    code: str, operation: str, argument: str | None, text: str, cause: str, fix: tuple[str, str], **more: Any
+) -> None:
+    """Gives a warning about what the core does not see; fields as in `raised_here`."""
+    warn(_fields_of(code, "warning", operation, argument, text, cause, fix) | more)
 
 
 class _Site:

@@ -20,6 +20,7 @@ __all__ = [
     "add_table_hint",
     "calibrate",
     "capsule_address",
+    "catalogue",
     "cho_factor",
     "cho_solve",
     "cholesky",
@@ -34,7 +35,9 @@ __all__ = [
     "eigh",
     "eigvals",
     "eigvalsh",
+    "explain",
     "explain_dispatch",
+    "explain_iter",
     "get_num_threads",
     "inject_fault",
     "inv",
@@ -1332,6 +1335,9 @@ def set_device_memory_limit(device: int, bytes: int) -> int: ...
 def close_breaker(device: int) -> None: ...
 def inject_fault(name: str, times: int) -> None: ...
 def trim() -> int: ...
+def explain(what: str, number: int | None, n: int | None, m: int | None) -> str: ...
+def explain_iter(routine: str, iter: int) -> str: ...
+def catalogue() -> str: ...
 def explain_dispatch(
     op: str, dtype: str, sizes: tuple[int, int, int, int]
 ) -> tuple[str, str, dict[str, float | None], bool, str | None, tuple[int, int] | None]: ...

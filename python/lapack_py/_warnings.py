@@ -50,12 +50,52 @@ class TuningIgnoredWarning(LapackWarning):
     """LAP-W005: the file of what was tuned for a device cannot be used."""
 
 
+class RankUncertainWarning(LapackWarning):
+    """LAP-W006: singular values lie around the tolerance that decides the rank."""
+
+
+class ResultOverflowWarning(LapackWarning):
+    """LAP-W007: the result is beyond the range of its type."""
+
+
+class NotSymmetricWarning(LapackWarning):
+    """LAP-W008: one triangle was read, and the other one says something else."""
+
+
+class BatchPartialWarning(LapackWarning):
+    """LAP-W009: some matrices of a batch failed; the results of the others are there."""
+
+
+class EigenvectorsDependentWarning(LapackWarning):
+    """LAP-W016: eigenvectors are parallel; the matrix is defective."""
+
+
+class InfiniteEigenvaluesWarning(LapackWarning):
+    """LAP-W017: eigenvalues of a pair are infinite."""
+
+
+class NotAFactorWarning(LapackWarning):
+    """LAP-W018: a whole matrix was given for its factor."""
+
+
+class FixAppliedWarning(LapackWarning):
+    """LAP-I001: autofix applied a fix that gives what was asked for."""
+
+
 _CLASSES: dict[str, type[LapackWarning]] = {
     "LAP-W001": IllConditionedWarning,
     "LAP-W002": GpuNotUsedWarning,
     "LAP-W003": DriverFallbackWarning,
     "LAP-W004": InPiecesWarning,
     "LAP-W005": TuningIgnoredWarning,
+    "LAP-W006": RankUncertainWarning,
+    "LAP-W007": ResultOverflowWarning,
+    "LAP-W008": NotSymmetricWarning,
+    "LAP-W009": BatchPartialWarning,
+    "LAP-W016": EigenvectorsDependentWarning,
+    "LAP-W017": InfiniteEigenvaluesWarning,
+    "LAP-W018": NotAFactorWarning,
+    "LAP-I001": FixAppliedWarning,
 }
 
 

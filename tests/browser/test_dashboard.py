@@ -106,7 +106,9 @@ def test_values_follow_the_program_within_seconds_and_failures_raise_an_alert(mo
     for _ in range(30):
         with pytest.raises(lap.SingularMatrixError):
             lap.solve(np.zeros((3, 3)), np.ones(3))
-    expect(page.locator(".alert")).to_contain_text("calls failed within the last minute (LAP-E010)", timeout=FIVE_SECONDS)
+    expect(page.locator(".alert")).to_contain_text(
+        "calls failed within the last minute (LAP-E010)", timeout=FIVE_SECONDS
+    )
     page.screenshot(path=pictures / "dashboard-alert.png")
 
 
@@ -115,7 +117,10 @@ def test_a_recommendation_says_what_to_do_with_numbers_and_code(monitor, open_ta
     page = open_tab(monitor.url).page
     go_to(page, "What to do")
     card = page.locator(".card", has_text="solve calls of")
-    expect(card).to_contain_text(re.compile(r"20,020 calls of solve on 4x4 matrices one by one took .*; one batched call takes"), timeout=2 * FIVE_SECONDS)
+    expect(card).to_contain_text(
+        re.compile(r"20,020 calls of solve on 4x4 matrices one by one took .*; one batched call takes"),
+        timeout=2 * FIVE_SECONDS,
+    )
     assert "lap.solve(A" in card.locator("code").inner_text()
     expect(page.locator(".card", has_text="no digit of some results is certain")).to_contain_text("LAP-W001")
 

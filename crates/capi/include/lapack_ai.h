@@ -1,4 +1,5 @@
-/* LAPACK AI for C and Fortran: the general matrix product with a choice of algorithm, and the singular value decomposition on a GPU.
+/* LAPACK AI for C and Fortran: the general matrix product with a choice of algorithm, the singular value decomposition on a GPU, and
+ * the meaning of what LAPACK and OpenCL return.
  *
  * Link with -llapack_ai, or with liblapack_ai.a and -lpthread -ldl -lm. Matrices are column-major, as in BLAS. All functions may
  * be called by several threads at once.
@@ -77,6 +78,39 @@ void sgesvdocl_(const char *jobu, const char *jobvt, const int32_t *m, const int
 
 /* 1 if a device computed this thread's last call of DGESVDOCL or SGESVDOCL, else 0. */
 int lapack_ai_last_on_gpu(void);
+
+/* The meaning of a number that LAPACK or OpenCL returned. Texts end with 0, and are empty where there is none. */
+typedef struct {
+    char code[12];             /* "LAP-E010"; empty if the number has several meanings */
+    char severity[12];         /* "error", "warning" or "information" */
+    char info_class[40];       /* class of INFO: "U_ZERO_PIVOT" */
+    char summary[120];         /* one line of at most 88 characters */
+    char argument[32];         /* the argument that was refused, as LAPACK's documentation names it */
+    int32_t argument_position; /* its position, from 1; 0 for none */
+    int32_t possibilities;     /* how many meanings are possible, if several; else 0 */
+    int64_t index;             /* the row, column or pivot, from 0; -1 for none */
+} lapack_ai_explanation;
+
+/* What INFO = `info` of a routine means: "dgesvx" in any case, "DGESVX_", "LAPACKE_dgesvx" (positions are then those of the C
+ * function), or "opencl" for an error code of OpenCL. m and n are the dimensions of the call, -1 where they are not known: some
+ * INFO can be read only with them.
+ *
+ * Returns 0; LAPACK_AI_UNKNOWN if there is no such routine; LAPACK_AI_NOT_RETURNED if it does not return this number, or not for
+ * these dimensions. Unless it returns 0, the struct is as it was. */
+int lapack_ai_explain_info(const char *routine, int64_t info, int64_t m, int64_t n, lapack_ai_explanation *explanation);
+
+#define LAPACK_AI_UNKNOWN 1
+#define LAPACK_AI_NOT_RETURNED 2
+
+/* The same in full, with cause and fixes, as JSON and as text; `what` may be a code too ("LAP-E010"), and the number does not
+ * matter then. Writes at most `size` bytes with the 0 at the end. Returns the length of the whole text, -1 if it is not known. */
+int64_t lapack_ai_explain_json(const char *what, int64_t number, int64_t m, int64_t n, char *buffer, int64_t size);
+int64_t lapack_ai_explain_text(const char *what, int64_t number, int64_t m, int64_t n, char *buffer, int64_t size);
+
+/* For Fortran, CALL LAPACK_AI_EXPLAIN(WHAT, INFO, M, N, TEXT): TEXT, of 100 characters or more, gets the first line, and blanks if
+ * it is not known. The lengths of the CHARACTER arguments follow all others, as Fortran compilers pass them. */
+void lapack_ai_explain_(const char *what, const int32_t *info, const int32_t *m, const int32_t *n, char *text,
+                        size_t length_of_what, size_t length_of_text);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,7 @@
 //! The names under which programs in C and Fortran call the library: `include/lapack_ai.h` says what each does.
 
+mod explain;
+
 use lapack_ai::Engine;
 use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Product, Refused};
 use lapack_ai_fortran::{export_gemm_alpha, export_gesvdocl, gemm};

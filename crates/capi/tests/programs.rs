@@ -144,6 +144,24 @@ fn decompositions_of_a_program_in_fortran_are_right_on_a_device_and_by_lapack() 
 }
 
 #[test]
+fn programs_in_c_and_fortran_are_told_what_info_means() {
+    for (form, link) in forms() {
+        if has("cc", "gcc") {
+            let name = format!("explain_c_{form}");
+            let output = run("cc", &name, &source("explain.c"), &STRICT, &link);
+            let (out, err) = (text(&output.stdout), text(&output.stderr));
+            assert!(output.status.success() && out == "all explanations are right\n", "{name}: {out}{err}");
+        }
+        if has("gfortran", "gfortran") {
+            let name = format!("explain_fortran_{form}");
+            let output = run("gfortran", &name, &source("explain.f90"), &["-Wall", "-Werror"], &link);
+            let (out, err) = (text(&output.stdout), text(&output.stderr));
+            assert!(output.status.success() && out.trim() == "all explanations are right", "{name}: {out}{err}");
+        }
+    }
+}
+
+#[test]
 fn the_header_is_also_one_for_cpp() {
     if !has("c++", "g++") {
         return;
@@ -165,7 +183,7 @@ fn the_header_declares_what_the_library_exports_and_nothing_else() {
     let header = include_str!("../include/lapack_ai.h");
     let mut declared: Vec<String> = header
         .lines()
-        .filter(|line| line.starts_with("int ") || line.starts_with("double ") || line.starts_with("void "))
+        .filter(|line| ["int ", "int64_t ", "double ", "void "].iter().any(|of| line.starts_with(of)))
         .map(|line| line.split(['(', ' ']).nth(1).expect("a name").to_string())
         .collect();
     // Said in words: the same functions under two more names.

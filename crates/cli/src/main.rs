@@ -1,6 +1,7 @@
 //! `lapack-ai`: the library from the command line.
 
 mod bench;
+mod explain;
 mod monitor;
 mod tune;
 
@@ -39,6 +40,10 @@ enum Command {
     /// Every candidate's result is checked before it counts. Ctrl-C ends it early; what was found is kept, and another run
     /// goes on from there. Exit status: 0; 1 if the device failed on the way; 2 if nothing could be measured; 130 after Ctrl-C.
     Tune(tune::Arguments),
+    /// Say what a code (LAP-E010), an INFO of LAPACK (dgesvx 5 --n 4) or an error of OpenCL (opencl -5) means.
+    ///
+    /// Exit status: 0; 2 if it is not known.
+    Explain(explain::Arguments),
     /// Serve one page of all processes of this user that publish: what ran where, how fast, and what would have been faster.
     Monitor(monitor::MonitorArguments),
     /// Show the processes that publish in the terminal.
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
         }
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Monitor(arguments) => monitor::monitor(arguments),
         Command::Top(arguments) => monitor::top(&arguments),
         Command::Try { n } => match try_out(n as usize) {

@@ -3,143 +3,10 @@
 //! An [`Error`] says which operation failed, in which LAPACK routine, on which argument and element, with which INFO,
 //! and what to do about it. It is built where the facts are known and rendered (`render.rs`) where a person reads it.
 
-use std::fmt;
+use crate::{Code, Finding, Severity};
 
 /// Result of every operation of the library.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Stable identifier of a condition: `LAP-E0xx` for errors, `LAP-W0xx` for warnings. Numbers are never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// `LAP-E001`: the input has NaN or Inf.
-    NonFinite,
-    /// `LAP-E002`: shapes that do not fit together.
-    ShapeMismatch,
-    /// `LAP-E003`: a square matrix is needed.
-    NotSquare,
-    /// `LAP-E004`: an element type that LAPACK does not have.
-    UnsupportedDType,
-    /// `LAP-E005`: an option with a value that it cannot take.
-    BadOption,
-    /// `LAP-E006`: too few dimensions, or ragged input.
-    NotAMatrix,
-    /// `LAP-E010`: a pivot of the factorisation is exactly zero.
-    Singular,
-    /// `LAP-E011`: a leading minor is not positive.
-    NotPositiveDefinite,
-    /// `LAP-E012`: the bidiagonal SVD did not converge.
-    SvdNoConvergence,
-    /// `LAP-E013`: the eigenvalue iteration did not converge.
-    EigNoConvergence,
-    /// `LAP-E020`: LAPACK refused an argument.
-    IllegalArgument,
-    /// `LAP-E030`: no LAPACK library was found.
-    ProviderNotFound,
-    /// `LAP-E031`: a library was found that cannot be used.
-    ProviderUnusable,
-    /// `LAP-E032`: a size beyond the library's 32-bit integers.
-    TooLargeForLp64,
-    /// `LAP-E033`: memory could not be allocated.
-    OutOfMemory,
-    /// `LAP-E034`: a setting in the environment that cannot be used.
-    BadConfig,
-    /// `LAP-E035`: the caller asked the call to end.
-    Cancelled,
-    /// `LAP-E040`: a GPU was required and cannot be used.
-    GpuUnavailable,
-    /// `LAP-E041`: the GPU failed, and the CPU could not or must not step in.
-    GpuFailed,
-    /// `LAP-W001`: the matrix is so ill-conditioned that no digit of the result is certain.
-    IllConditioned,
-    /// `LAP-W002`: a GPU was asked for; the CPU computed.
-    GpuNotUsed,
-    /// `LAP-W003`: the first driver failed; another gave the result.
-    DriverFallback,
-    /// `LAP-W004`: the operands did not fit the device at once and went in pieces.
-    InPieces,
-    /// `LAP-W005`: the file of what was tuned for a device cannot be used.
-    TuningIgnored,
-}
-
-/// How bad a condition is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// There is no result.
-    Error,
-    /// There is a result, and a reason to doubt it.
-    Warning,
-}
-
-impl Code {
-    /// Every code, in numeric order.
-    pub const ALL: [Code; 24] = [
-        Code::NonFinite,
-        Code::ShapeMismatch,
-        Code::NotSquare,
-        Code::UnsupportedDType,
-        Code::BadOption,
-        Code::NotAMatrix,
-        Code::Singular,
-        Code::NotPositiveDefinite,
-        Code::SvdNoConvergence,
-        Code::EigNoConvergence,
-        Code::IllegalArgument,
-        Code::ProviderNotFound,
-        Code::ProviderUnusable,
-        Code::TooLargeForLp64,
-        Code::OutOfMemory,
-        Code::BadConfig,
-        Code::Cancelled,
-        Code::GpuUnavailable,
-        Code::GpuFailed,
-        Code::IllConditioned,
-        Code::GpuNotUsed,
-        Code::DriverFallback,
-        Code::InPieces,
-        Code::TuningIgnored,
-    ];
-
-    /// The text form, `LAP-E010`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Code::NonFinite => "LAP-E001",
-            Code::ShapeMismatch => "LAP-E002",
-            Code::NotSquare => "LAP-E003",
-            Code::UnsupportedDType => "LAP-E004",
-            Code::BadOption => "LAP-E005",
-            Code::NotAMatrix => "LAP-E006",
-            Code::Singular => "LAP-E010",
-            Code::NotPositiveDefinite => "LAP-E011",
-            Code::SvdNoConvergence => "LAP-E012",
-            Code::EigNoConvergence => "LAP-E013",
-            Code::IllegalArgument => "LAP-E020",
-            Code::ProviderNotFound => "LAP-E030",
-            Code::ProviderUnusable => "LAP-E031",
-            Code::TooLargeForLp64 => "LAP-E032",
-            Code::OutOfMemory => "LAP-E033",
-            Code::BadConfig => "LAP-E034",
-            Code::Cancelled => "LAP-E035",
-            Code::GpuUnavailable => "LAP-E040",
-            Code::GpuFailed => "LAP-E041",
-            Code::IllConditioned => "LAP-W001",
-            Code::GpuNotUsed => "LAP-W002",
-            Code::DriverFallback => "LAP-W003",
-            Code::InPieces => "LAP-W004",
-            Code::TuningIgnored => "LAP-W005",
-        }
-    }
-
-    /// Error or warning, as the letter in the text form says.
-    pub fn severity(self) -> Severity {
-        if self.as_str().as_bytes()[4] == b'E' { Severity::Error } else { Severity::Warning }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// An argument of the operation as the user knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,6 +141,7 @@ struct Fields {
     failed: Vec<usize>,
     batch: usize,
     cause: Option<String>,
+    findings: Vec<Finding>,
     fixes: Vec<Fix>,
 }
 
@@ -292,6 +160,7 @@ impl Error {
             failed: vec![],
             batch: 1,
             cause,
+            findings: vec![],
             fixes: vec![],
         };
         Self { fields: Box::new(fields) }
@@ -324,6 +193,12 @@ impl Error {
     /// Adds a fix.
     pub fn fix(mut self, applicability: Applicability, text: impl Into<String>) -> Self {
         self.fields.fixes.push(Fix { applicability, text: text.into() });
+        self
+    }
+
+    /// Adds what a look at the matrix has found, the most telling first.
+    pub fn with_findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        self.fields.findings.extend(findings);
         self
     }
 
@@ -402,6 +277,22 @@ impl Error {
             Detail::ZeroPivot { .. } => Some(0.0),
             _ => None,
         }
+    }
+
+    /// Digits of the result that the conditioning leaves uncertain, and those that the type has.
+    pub fn digits_lost(&self) -> Option<(f64, f64)> {
+        match self.fields.detail {
+            Detail::Condition { rcond, eps } => {
+                let have = (1.0 / eps).log10().floor();
+                Some(((1.0 / rcond.max(f64::MIN_POSITIVE)).log10().floor().min(have), have))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a look at the matrix has found, the most telling first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.fields.findings
     }
 
     /// The cause given with [`Error::because`].

@@ -3,14 +3,19 @@
 //! Nothing here computes. A [`MatrixView`] is a pointer, a shape and two element strides; a [`BatchView`] adds leading
 //! dimensions; an [`Error`] is a value with fields that becomes text only when it is shown.
 
+pub mod catalogue;
+mod code;
 mod error;
+mod finding;
 mod half;
 mod matrix;
 mod render;
 mod scalar;
 mod view;
 
-pub use error::{Applicability, Argument, Code, Detail, Error, Fix, Location, NonFinite, Result, Severity};
+pub use code::{Code, Severity};
+pub use error::{Applicability, Argument, Detail, Error, Fix, Location, NonFinite, Result};
+pub use finding::{Axis, Finding};
 pub use half::{ElementType, Half};
 pub use matrix::Matrix;
 pub use num_complex::{Complex32, Complex64};

@@ -3,11 +3,14 @@
 //! Threads are started for each call and joined before it returns: there is no pool to lose in a forked child, and a
 //! start costs some 20 us, which [`WORTH_A_THREAD`] accounts for.
 
+use crate::Failures;
 use crate::cancel::{self, CancelFlag};
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Scratch};
-use lapack_ai_core::{Code, Error, Result};
+use lapack_ai_core::{Code, Error, Finding, Result};
+
 use lapack_ai_host::{Library, STACK_SIZE, with_enough_stack};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -24,7 +27,7 @@ const WORTH_LIBRARY_THREADS: f64 = 2e-3;
 const CHUNK: f64 = 200e-6;
 
 /// What one matrix gave.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Item {
     /// Estimate of its reciprocal condition number, if there is one.
     pub(crate) rcond: Option<(f64, RcondSource)>,
@@ -34,6 +37,9 @@ pub(crate) struct Item {
     pub(crate) taken: Option<(&'static str, &'static str)>,
     /// Refinements of a solution in mixed precision; negative if they were given up.
     pub(crate) refinements: Option<i64>,
+    /// What a look at a doubtful matrix has found.
+    #[expect(clippy::box_collection, reason = "one word in the value that every matrix returns, and nothing to free")]
+    pub(crate) findings: Option<Box<Vec<Finding>>>,
     /// Phases, where they are measured: intake, compute, conditioning.
     pub(crate) times: Option<[Duration; 3]>,
 }
@@ -64,6 +70,8 @@ impl Item {
 pub(crate) struct Outcome {
     /// Worst reciprocal condition number, its source and its matrix.
     pub(crate) worst: Option<(f64, RcondSource, usize)>,
+    /// What was found about the worst matrix that was looked at: its rcond, its index, and the findings.
+    pub(crate) found: Option<(f64, usize, Vec<Finding>)>,
     /// Matrices with `rcond` below the threshold, in order.
     pub(crate) ill_conditioned: Vec<usize>,
     /// Matrices that a second driver computed.
@@ -86,6 +94,9 @@ impl Outcome {
                         self.ill_conditioned.push(index);
                     }
                     self.note_rcond((rcond, source, index));
+                }
+                if let Some(findings) = item.findings {
+                    self.note_found((item.rcond.map_or(1.0, |(rcond, _)| rcond), index, *findings));
                 }
                 if let Some(info) = item.fallback {
                     self.fallbacks.push(index);
@@ -112,6 +123,15 @@ impl Outcome {
         }
     }
 
+    #[cold]
+    fn note_found(&mut self, (rcond, index, findings): (f64, usize, Vec<Finding>)) {
+        let worse =
+            |&(worst, first, _): &(f64, usize, Vec<Finding>)| rcond < worst || (rcond == worst && index < first);
+        if self.found.as_ref().is_none_or(worse) {
+            self.found = Some((rcond, index, findings));
+        }
+    }
+
     #[inline]
     fn note_taken(&mut self, taken: Option<(&'static str, &'static str)>) {
         if taken.is_some() && taken != self.taken {
@@ -134,6 +154,9 @@ impl Outcome {
         if let Some(worst) = other.worst {
             self.note_rcond(worst);
         }
+        if let Some(found) = other.found {
+            self.note_found(found);
+        }
         self.ill_conditioned.extend(other.ill_conditioned);
         if !other.fallbacks.is_empty() {
             self.fallback_info = other.fallback_info;
@@ -143,6 +166,30 @@ impl Outcome {
         for (sum, time) in self.times.iter_mut().zip(other.times) {
             *sum += time;
         }
+    }
+
+    #[cold]
+    fn set_failures_aside(&mut self, report: &mut Report) {
+        self.failures.sort_by_key(|(index, _)| *index);
+        let failed: Vec<usize> = self.failures.iter().map(|(index, _)| *index).collect();
+        let batch = report.batch;
+        report.failures.extend(self.failures.drain(..).map(|(index, error)| error.in_batch(index, batch)));
+        if report.on_failure == Failures::Warn {
+            let text = format!("{} of {batch} matrices failed and are NaN", failed.len());
+            let cause = report.failures.first().map(Error::summary).unwrap_or_default();
+            let warning = Error::text(Code::BatchPartial, report.operation, text).because(cause).with_failed(failed);
+            report.warnings.push(warning);
+        }
+    }
+
+    /// As [`Outcome::conclude`], but failures are set aside if the call asked for that: the operation then blanks their
+    /// results ([`crate::ops::blank_failed`]).
+    #[inline]
+    pub(crate) fn conclude_or_go_on(mut self, report: &mut Report) -> Result<Outcome> {
+        if report.on_failure != Failures::Raise && !self.failures.is_empty() {
+            self.set_failures_aside(report);
+        }
+        self.conclude(report)
     }
 
     /// Puts the findings into the report; the first failure, with the list of all, is the error.
@@ -163,16 +210,19 @@ impl Outcome {
             self.fallbacks.sort_unstable();
             return Ok(self);
         }
-        Err(first_failure(self.failures, report.batch))
+        Err(first_failure(self.failures, self.ill_conditioned, report.batch))
     }
 }
 
 #[cold]
-fn first_failure(mut failures: Vec<(usize, Error)>, batch: usize) -> Error {
+fn first_failure(mut failures: Vec<(usize, Error)>, mut ill_conditioned: Vec<usize>, batch: usize) -> Error {
+    ill_conditioned.sort_unstable();
     failures.sort_by_key(|(index, _)| *index);
     let failed = failures.iter().map(|(index, _)| *index).collect();
     let (index, error) = failures.swap_remove(0);
-    error.in_batch(index, batch).with_failed(failed)
+    let also = Finding::AlsoIllConditioned { beside: index, matrices: ill_conditioned };
+    let also = matches!(&also, Finding::AlsoIllConditioned { matrices, .. } if !matrices.is_empty()).then_some(also);
+    error.with_findings(also).in_batch(index, batch).with_failed(failed)
 }
 
 /// How to run a batch.
@@ -211,6 +261,24 @@ pub(crate) struct Worker {
     pub(crate) library: &'static Library,
     /// Its memory.
     pub(crate) scratch: Scratch,
+    /// Smallest rcond of a matrix that it has looked at for causes.
+    looked_at: Cell<f64>,
+}
+
+impl Worker {
+    fn new(library: &'static Library, scratch: Scratch) -> Self {
+        Self { library, scratch, looked_at: Cell::new(f64::INFINITY) }
+    }
+
+    /// Whether a matrix of that rcond is worth a look: the worst so far, so that a batch of nothing else takes few looks.
+    #[cold]
+    pub(crate) fn is_worth_a_look(&self, rcond: f64) -> bool {
+        let worse = rcond < self.looked_at.get();
+        if worse {
+            self.looked_at.set(rcond);
+        }
+        worse
+    }
 }
 
 impl Plan {
@@ -276,7 +344,7 @@ fn run_in_turn(
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     if plan.count > 0 {
-        let worker = Worker { library, scratch: plan.need.take(operation)? };
+        let worker = Worker::new(library, plan.need.take(operation)?);
         for index in 0..plan.count {
             if is_raised(cancel) {
                 return Err(cancelled(operation, index, plan.count));
@@ -313,7 +381,7 @@ fn run_side_by_side(
     let work = |number: usize| {
         let mut outcome = Outcome::default();
         let started = plan.need.take(operation).map(|scratch| {
-            let worker = Worker { library: images[number % images.len()], scratch };
+            let worker = Worker::new(images[number % images.len()], scratch);
             loop {
                 let from = next.fetch_add(chunk, Ordering::Relaxed);
                 if from >= plan.count || is_raised(cancel.as_ref()) {

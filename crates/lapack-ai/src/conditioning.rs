@@ -106,7 +106,9 @@ pub(crate) fn judge<T: Scalar>(norm1: f64, y: *const T, n: usize, estimator: imp
 pub(crate) fn warn_of<T: Scalar>(outcome: &Outcome, argument: Argument, report: &mut Report) {
     if let (Some((rcond, _, matrix)), false) = (outcome.worst, outcome.ill_conditioned.is_empty()) {
         let warning = ill_conditioned::<T>(report.operation, rcond, &outcome.ill_conditioned, report.batch, matrix);
-        report.warnings.push(warning.argument(argument));
+        // What was found belongs to the worst matrix, unless two threads met equally bad ones.
+        let found = outcome.found.as_ref().filter(|(_, of, _)| *of == matrix).map(|(_, _, found)| found.clone());
+        report.warnings.push(warning.argument(argument).with_findings(found.unwrap_or_default()));
     }
 }
 

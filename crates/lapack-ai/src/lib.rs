@@ -22,8 +22,10 @@
 pub mod cancel;
 pub mod config;
 pub mod container;
+mod diagnostics;
 pub mod dispatch;
 pub mod doctor;
+pub mod explain;
 pub mod observe;
 pub mod ops;
 
@@ -39,12 +41,13 @@ mod workspace;
 pub use dispatch::Device;
 pub use lapack_ai_bilinear::product::Algorithm as GemmAlgorithm;
 pub use lapack_ai_core::{
-    Applicability, Argument, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, ElementType, Error,
-    Fix, Half, Layout, Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar, Severity, Stored,
+    Applicability, Argument, Axis, BatchView, BatchViewMut, Code, Complex32, Complex64, DType, Detail, ElementType,
+    Error, Finding, Fix, Half, Layout, Location, Matrix, MatrixView, MatrixViewMut, NonFinite, Real, Result, Scalar,
+    Severity, Stored,
 };
 pub use lapack_ai_host::{STACK_SIZE, Table as LapackTable, add_table_hint};
 pub use ops::{
-    CallOptions, Operand, Precision,
+    CallOptions, Failures, Operand, Precision,
     banded::{Band, solve_banded, solve_banded_into},
     cholesky::{cho_factor_into, cho_solve, cho_solve_into, cholesky, cholesky_into},
     cholesky_update::{CholeskyUpdateOptions, cholesky_update, cholesky_update_into},

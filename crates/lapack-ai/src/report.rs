@@ -162,6 +162,10 @@ pub struct Report {
     pub times: Times,
     /// What is doubtful about the result.
     pub warnings: Vec<Error>,
+    /// Matrices that failed, in order, where the call was told to go on without them.
+    pub failures: Vec<Error>,
+    /// What was asked for in that case.
+    pub(crate) on_failure: crate::Failures,
 }
 
 impl Report {
@@ -193,6 +197,8 @@ impl Report {
             rcond_matrix: 0,
             times: Times::default(),
             warnings: Vec::new(),
+            failures: Vec::new(),
+            on_failure: crate::Failures::Raise,
         }
     }
 

@@ -11,7 +11,14 @@ use lapack_ai::{
 const BOTH: EigOptions = EigOptions {
     left: true,
     right: true,
-    call: lapack_ai::CallOptions { check_finite: true, device: lapack_ai::Device::Auto, precision: None, timed: false },
+    call: lapack_ai::CallOptions {
+        check_finite: true,
+        device: lapack_ai::Device::Auto,
+        precision: None,
+        timed: false,
+        failures: lapack_ai::Failures::Raise,
+        autofix: false,
+    },
 };
 
 fn diagonal(values: &[Complex64]) -> Dense {

@@ -117,7 +117,10 @@ impl Programs {
 
     fn load_or_build(&self, shared: &Shared, source: &Source, options: &str) -> Result<Handle<RawProgram>, Fault> {
         if injected(FaultKind::BuildFailed) {
-            return Err(Fault::new(FaultKind::BuildFailed, format!("{} could not be built (injected)", source.name)));
+            return Err(Fault::new(
+                FaultKind::BuildFailed,
+                format!("the kernels of {} could not be built (injected)", source.name),
+            ));
         }
         let text = source.parts.concat();
         let options_c = CString::new(options).expect("options have no NUL");

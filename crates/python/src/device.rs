@@ -291,13 +291,15 @@ impl PyDeviceArray {
         array.call_method1("reshape", (PyTuple::new(py, leading)?,))
     }
     /// Refused: a copy to the host in silence is what device arrays are there to avoid.
-    #[pyo3(signature = (*_args, **_keywords))]
-    fn __array__(
-        &self,
-        _args: &Bound<'_, PyTuple>,
-        _keywords: Option<&Bound<'_, pyo3::types::PyDict>>,
-    ) -> PyResult<()> {
-        Err(PyTypeError::new_err(format!("the array lies on {}; use .numpy() to copy it", self.inner.device_name())))
+    #[pyo3(signature = (*args, **_keywords))]
+    fn __array__(&self, args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, pyo3::types::PyDict>>) -> PyResult<()> {
+        let text = format!("it lies in the memory of the device {}", self.inner.device_name());
+        let error = lapack_ai::Error::text(lapack_ai::Code::UnsupportedDType, "DeviceArray", text)
+            .because(
+                "NumPy reads the memory of the host, and a copy in silence is what device arrays are there to avoid",
+            )
+            .fix(lapack_ai::Applicability::Safe, "use .numpy() to copy it to the host.");
+        Err(to_python(args.py(), &error))
     }
     /// NumPy leaves operators with device arrays to this class.
     #[classattr]

@@ -2,7 +2,7 @@
 //!
 //! The classes live in `lapack_py._errors`; this module hands over the fields.
 
-use lapack_ai::{Error, Severity};
+use lapack_ai::{Error, Finding};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
@@ -23,7 +23,7 @@ pub(crate) fn helper<'py>(
 fn fields<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("code", error.code().as_str())?;
-    dict.set_item("severity", if error.severity() == Severity::Error { "error" } else { "warning" })?;
+    dict.set_item("severity", error.severity().as_str())?;
     dict.set_item("message", error.to_string())?;
     dict.set_item("summary", error.summary())?;
     dict.set_item("operation", error.operation())?;
@@ -46,6 +46,35 @@ fn fields<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyDict>> {
         _ => None,
     };
     dict.set_item("location", location)?;
+    dict.set_item("digits_lost", error.digits_lost().map(|(lost, _)| lost))?;
+    let argument = error.argument_at_fault().map_or("a", |argument| argument.name);
+    let findings = PyList::empty(py);
+    for finding in error.findings() {
+        findings.append(finding_dict(py, finding, argument)?)?;
+    }
+    dict.set_item("findings", findings)?;
+    Ok(dict)
+}
+
+/// A finding under its numbers' names; what counts or indexes is an int.
+fn finding_dict<'py>(py: Python<'py>, finding: &Finding, argument: &str) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("kind", finding.kind())?;
+    dict.set_item("text", finding.sentence(argument))?;
+    if let Some(axis) = finding.axis() {
+        dict.set_item("axis", axis.name())?;
+    }
+    for (name, value) in finding.numbers() {
+        match name {
+            "index" | "first" | "second" | "count" | "row" | "col" | "rank" | "full" | "largest_index"
+            | "smallest_index" => dict.set_item(name, value as usize)?,
+            "lower" => dict.set_item(name, value != 0.0)?,
+            _ => dict.set_item(name, value)?,
+        }
+    }
+    if !finding.terms().is_empty() {
+        dict.set_item("of", finding.terms().to_vec())?;
+    }
     Ok(dict)
 }
 

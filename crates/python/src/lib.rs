@@ -6,6 +6,7 @@
 
 mod device;
 mod errors;
+mod explain;
 mod gate;
 mod half;
 mod input;
@@ -23,6 +24,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::device::{PyDeviceArray, to_device};
+    #[pymodule_export]
+    use crate::explain::{catalogue, explain, explain_iteration};
     #[pymodule_export]
     use crate::monitor::{NativeMonitor, start_monitor};
     #[pymodule_export]
@@ -47,7 +50,7 @@ mod _native {
         triangular::solve_triangular,
     };
     #[pymodule_export]
-    use crate::options::set_current_device;
+    use crate::options::{is_autofixing, set_current_device};
     #[pymodule_export]
     use crate::report::Report;
     #[pymodule_export]

@@ -3,6 +3,7 @@
 use crate::input::{TYPE_NUMBERS, UINT16, array_type};
 use lapack_ai::{BatchViewMut, MatrixViewMut, Scalar, Stored};
 use numpy::npyffi::array::PY_ARRAY_API;
+use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::ptr::null_mut;
@@ -196,13 +197,44 @@ impl<'py> Output<'py> {
 /// The error for an array that the system gives no memory for.
 #[cold]
 pub(crate) fn too_large(py: Python<'_>, operation: &'static str, shape: &[usize], size: usize) -> PyErr {
-    let gigabytes = shape.iter().map(|&extent| extent as f64).product::<f64>() * size as f64 / 1e9;
-    let text = format!("a result of shape {shape:?} needs {gigabytes:.3e} GB, which the system did not give");
-    let mut error = lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text);
-    if operation == "svd" {
-        let fix = "use full_matrices=False, or svdvals, which need less.";
-        error = error.fix(lapack_ai::Applicability::Maybe, fix);
+    let bytes = shape.iter().map(|&extent| extent as f64).product::<f64>() * size as f64;
+    let text = format!("a result of shape {shape:?} needs {}, more than there is", in_words(bytes));
+    crate::errors::to_python(py, &lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text))
+}
+
+/// An amount of memory with its unit.
+pub(crate) fn in_words(bytes: f64) -> String {
+    match bytes {
+        1e12.. => format!("{:.0} TB", bytes / 1e12),
+        1e9.. => format!("{:.0} GB", bytes / 1e9),
+        1e6.. => format!("{:.0} MB", bytes / 1e6),
+        _ => format!("{:.0} kB", bytes / 1e3),
     }
+}
+
+/// Where memory for all columns of an orthogonal factor cannot be had: which option needs how much instead.
+#[cold]
+pub(crate) fn name_what_needs_less(
+    py: Python<'_>,
+    error: PyErr,
+    operation: &'static str,
+    [full_option, thin_option]: [&'static str; 2],
+    [full, thin]: [f64; 2],
+) -> PyErr {
+    if !error.is_instance_of::<PyMemoryError>(py) {
+        return error;
+    }
+    let text = format!(
+        "{full_option} asks for {}, more than there is; {thin_option} needs {}",
+        in_words(full),
+        in_words(thin)
+    );
+    let error = lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text)
+        .because("the full orthogonal factor is M x M, however few columns a has")
+        .fix(
+            lapack_ai::Applicability::Maybe,
+            format!("use {thin_option}: the columns that it leaves out carry nothing of a."),
+        );
     crate::errors::to_python(py, &error)
 }
 

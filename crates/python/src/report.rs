@@ -136,6 +136,11 @@ impl Report {
     fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.inner.warnings.iter().map(ToString::to_string))
     }
+    /// The exceptions of the matrices that failed, where the call went on without them (errors="warn" or "collect").
+    #[getter]
+    fn failures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.inner.failures.iter().map(|failure| errors::to_python(py, failure).into_value(py)))
+    }
 
     fn __repr__(&self) -> String {
         let report = &self.inner;

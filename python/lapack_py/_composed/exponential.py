@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from .. import _native
 from .._convert import as_array
-from .._errors import composed
+from .._errors import composed, warned_here
 from ._common import Array, Device, Gpu, answer, honour_engine, matrices, product, require_finite, require_square
 
 # Largest sizes d for which the backward error of order m is below the rounding unit: Al-Mohy and Higham, table 3.1
@@ -86,7 +86,21 @@ def expm(A: Any, *, gpu: Gpu = "auto", device: Device = None, return_report: boo
         else:
             honour_engine(gpu, device)
     result = np.where(lower[:, None, None], np.swapaxes(result, -1, -2), result)
+    if not np.isfinite(result).all():
+        _warn_of_overflow(array)
     return answer(result.reshape(array.shape), report, return_report)
+
+
+def _warn_of_overflow(a: Array) -> None:
+    """Finite input, and a result beyond the largest number."""
+    with np.errstate(over="ignore"):
+        norm = float(_norm1(a.reshape(-1, *a.shape[-2:])).max())
+    largest = float(np.finfo(a.dtype).max)
+    text = f"the result overflows {a.dtype} (beyond {largest:.1e}): norm(A, 1) is {norm:.3g}"
+    cause = f"exp of an eigenvalue above {math.log(largest):.0f} is larger than the largest number"
+    warned_here(
+        "LAP-W007", "expm", "A", text, cause, ("maybe", "shift: expm(A - mu I) is exp(-mu) expm(A); or scale A down.")
+    )
 
 
 def _of_diagonals(a: Array) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import _native
 from .._convert import as_array
-from .._errors import composed
+from .._errors import composed, warned_here
 from .._results import PolarResult
 from ._common import Array, Device, Gpu, adjoint, answer, bad_option, bad_shape, honour_engine, matrices, product
 
@@ -154,7 +154,28 @@ def matrix_rank(
     )
     if tol is None:
         cutoff = cutoff * np.max(s, axis=-1, keepdims=True, initial=0)
+    _doubt_rank(s, cutoff, name)
     return answer(np.count_nonzero(s > cutoff, axis=-1), report, return_report)
+
+
+def _doubt_rank(s: Array, cutoff: Array, name: str) -> None:
+    """Warns where a singular value lies around the tolerance, so that a little noise changes the rank.
+
+    Below the tolerance the doubt ends sooner, since the tolerance is itself a bound of the rounding errors.
+    """
+    s, cutoff = np.broadcast_arrays(s, cutoff)
+    largest = np.max(s, axis=-1, keepdims=True, initial=0)
+    doubtful: Any = (s > cutoff / 2) & (s < 10 * cutoff) & (cutoff < largest)
+    if not doubtful.any():
+        return
+    *matrix, number = np.argwhere(doubtful)[0]
+    values, bound = s[tuple(matrix)], float(cutoff[(*matrix, number)])
+    unit = 1.0 if name == "tol" else float(values[0])
+    value, bound = float(values[number]) / unit, bound / unit
+    text = f"rank {np.count_nonzero(values / unit > bound)} of {len(values)} is uncertain"
+    cause = f"singular value {number} is {value:.2g}, beside the tolerance {bound:.2g}"
+    fix = ("needs-value", f"decide it: {name}={value / 3:.1g} counts {value:.1g}, {name}={value * 3:.1g} drops it.")
+    warned_here("LAP-W006", "matrix_rank", "A", text, cause, fix)
 
 
 @composed("null_space", "A")

@@ -24,8 +24,8 @@ use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Location, Matrix, MatrixView, NonFinite, Real, Result,
-    Scalar,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Detail, Error, Location, Matrix, MatrixView, NonFinite,
+    Real, Result, Scalar,
 };
 use std::ffi::c_void;
 
@@ -124,7 +124,9 @@ fn run<T: Scalar>(
             ),
             Band::PositiveDefinite { .. } => "ab has no row; the main diagonal is needed".to_string(),
         };
-        return Err(shape_mismatch(operation, Argument::at(0, "ab"), text));
+        let error = shape_mismatch(operation, Argument::at(0, "ab"), text);
+        let whole = "ab looks like the whole matrix: use solve(a, b), or put its diagonals into the rows, ab[u + i - j, j] = a[i, j].";
+        return Err(if rows == n { error.fix(Applicability::Maybe, whole) } else { error });
     }
     if b.rows() != n {
         let text = format!("ab has {n} columns, so b needs {n} rows, not {}", b.rows());

@@ -5,8 +5,12 @@
 //! A in row-major order, so nothing is conjugated.
 
 use super::substitution::{Given, substitute};
-use super::{CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds};
+use super::{
+    CallOptions, Operand, assert_output, blank_failed, call, illegal_argument, non_finite, require_square,
+    rough_seconds,
+};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics::{self, Stopped, Triangle, Triangles};
 use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -174,7 +178,13 @@ fn run<T: Scalar>(
         need: Need::default(),
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), factor, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+    blank_failed(factor, report);
+    if !in_place {
+        let triangles = Triangles::Mirrored { lower: read == Part::Lower };
+        diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
+    }
+    Ok(())
 }
 
 /// What a worker needs to know.
@@ -223,7 +233,13 @@ impl Job {
         // SAFETY: the drivers' contract; sizes were checked.
         let info = unsafe { worker.library.potrf(self.part.uplo(), n, address, ld) };
         if info != 0 {
-            return Err(failure::<T>(self.operation, info, n));
+            let intact = (!std::ptr::eq(address, stored.as_ptr())).then_some(a);
+            let error = failure::<T>(self.operation, info, n);
+            // SAFETY: POTRF has written the factor up to the minor that failed.
+            let factor = unsafe { Triangle::new(address, ld) };
+            let (upper, order) = (self.part == Part::Upper, info.max(1) as usize);
+            let stopped = Stopped { factor, upper, flipped: self.flipped, order };
+            return Err(diagnostics::not_positive(error, intact, self.read, Some(stopped)));
         }
         for column in 0..n {
             let rows = if self.part == Part::Lower { 0..column } else { column + 1..n };

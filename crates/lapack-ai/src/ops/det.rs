@@ -15,8 +15,9 @@ use crate::ops::take_in;
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, Complex64, MatrixView, Result, Scalar};
+use lapack_ai_core::{Argument, Code, Complex64, Error, MatrixView, Result, Scalar};
 use lapack_ai_host::Routine;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Largest order for complete pivoting; see `solve`.
 const SMALL: usize = 8;
@@ -55,7 +56,10 @@ pub fn det<T: Scalar>(a: MatrixView<'_, T>, options: CallOptions) -> Result<(T, 
 /// As [`det`]; the error lists every matrix that failed.
 #[inline]
 pub fn det_into<T: Scalar>(a: Operand<'_, T>, det: &mut [T], options: CallOptions) -> Result<Report> {
-    run("det", &a, det, options, Product::rounded)
+    let beyond = Beyond::default();
+    let mut report = run("det", &a, det, options, |product| beyond.note(product, product.rounded()))?;
+    report.warnings.extend(beyond.warning::<T>());
+    Ok(report)
 }
 
 /// Sign and logarithm of a determinant, `det(A) = sign exp(logabsdet)`.
@@ -165,6 +169,11 @@ impl Product {
         Slogdet { sign: T::from_complex128(sign), logabsdet: T::Real::from_real(log) }
     }
 
+    /// Logarithm of the size to base 10.
+    fn log10(&self) -> f64 {
+        self.mantissa.norm().log10() + self.exponent as f64 * std::f64::consts::LOG10_2
+    }
+
     fn rounded<T: Scalar>(&self) -> T {
         if let Some(beyond) = self.beyond {
             let Slogdet { sign, .. } = self.sign_and_log::<T>();
@@ -212,6 +221,40 @@ fn scaled(x: f64, e: i64) -> f64 {
         -1000..=1000 => x * power_of_two(e),
         1001.. => x * power_of_two(1000) * power_of_two((e - 1000).min(1000)),
         _ => x * power_of_two((e + 1000).max(-1000)) * power_of_two(-1000),
+    }
+}
+
+/// The determinant of the first matrix met whose size no number of the type has: bits of its log10, 0 for none.
+#[derive(Default)]
+struct Beyond(AtomicU64);
+
+impl Beyond {
+    #[inline]
+    fn note<T: Scalar>(&self, product: &Product, det: T) -> T {
+        if !det.is_finite() || det == T::ZERO {
+            self.look(product);
+        }
+        det
+    }
+
+    #[cold]
+    fn look(&self, product: &Product) {
+        if product.beyond.is_none() && product.mantissa.norm() > 0.0 {
+            self.0.store(product.log10().to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    #[cold]
+    fn warning<T: Scalar>(self) -> Option<Error> {
+        let bits = self.0.into_inner();
+        let log10 = f64::from_bits(bits);
+        let (end, given) = if log10 > 0.0 { ("large", "inf") } else { ("small", "0") };
+        let text =
+            format!("the determinant, about 1e{log10:.0}, is too {end} for {}: {given} is returned", T::DTYPE.name());
+        (bits != 0).then(|| {
+            let cause = "the product of the pivots leaves the range of the type";
+            Error::text(Code::ResultOverflow, "det", text).argument(Argument::at(0, "a")).because(cause)
+        })
     }
 }
 

@@ -10,15 +10,18 @@
 pub mod packed;
 
 use super::{
-    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    require_square, rough_seconds, take_in, works_in_place,
+    CallOptions, Operand, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
+    remembered_query, require_square, rough_seconds, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics;
 use crate::intake::{Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_core::{
+    Argument, BatchViewMut, Code, Complex64, Detail, Error, Finding, Matrix, MatrixView, Real, Result, Scalar,
+};
 use lapack_ai_host::{Library, Routine};
 use packed::{join_eigenvalues, join_eigenvectors};
 use std::ptr::null_mut;
@@ -208,7 +211,17 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    let outcome = batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+    if let Some((_, matrix, findings)) = outcome.found {
+        let text = "the matrix is defective: it has fewer eigenvectors than its order";
+        diagnostics::warn(report, Code::EigenvectorsDependent, text, findings, matrix);
+    }
+    blank_failed(&out.eigenvalues, report);
+    for vectors in out.imaginary.iter() {
+        blank_failed(vectors, report);
+    }
+    out.left.iter().chain(&out.right).for_each(|vectors| blank_failed(vectors, report));
+    Ok(())
 }
 
 /// LWORK.
@@ -263,10 +276,46 @@ impl<T: Scalar> Job<T> {
             worker.library.geev(jobvl, jobvr, self.n, address, lda, w, wi, vl, ldvl, vr, ldvr, work, self.lwork, rwork)
         };
         if info != 0 {
-            return Err(failure::<T>(info));
+            return Err(diagnostics::no_convergence(failure::<T>(info), (!self.in_place).then_some(a)));
         }
+        item.findings = self.parallel_vectors(out, index).map(|finding| Box::new(vec![finding]));
         item.lap(&mut clock, Phase::Compute);
         Ok(item)
+    }
+
+    /// Eigenvectors of nearly equal eigenvalues that are parallel. All pairs of eigenvalues are compared, and vectors only
+    /// where these are close: O(n^2) beside 25 n^3.
+    fn parallel_vectors(&self, out: &EigOut<'_, T>, index: usize) -> Option<Finding> {
+        let n = self.n;
+        // SAFETY: LAPACK has written them, and nobody else has this matrix.
+        let (w, wi, v) = unsafe {
+            let w = out.eigenvalues.matrix(index);
+            (w, out.imaginary.as_ref().map(|wi| wi.matrix(index)), out.right.as_ref()?.matrix(index))
+        };
+        let (w, wi, v) = (w.as_view(), wi.as_ref().map(|wi| wi.as_view()), v.as_view());
+        let imaginary = |j: usize| wi.as_ref().map_or(0.0, |wi| wi.get(j, 0).re_f64());
+        let value = |j: usize| {
+            let w = w.get(j, 0).to_complex128();
+            Complex64::new(w.re, w.im + imaginary(j))
+        };
+        // Of a pair of conjugates the first; its vector is packed into both columns.
+        let component = |i: usize, j: usize| {
+            let here = v.get(i, j).to_complex128();
+            if imaginary(j) > 0.0 { here + Complex64::i() * v.get(i, j + 1).to_complex128() } else { here }
+        };
+        let largest = (0..n).map(|j| value(j).norm()).fold(0.0, f64::max);
+        let close = T::Real::EPSILON.powf(0.375) * largest;
+        let mut found: Option<(usize, usize, usize)> = None;
+        for j in (0..n).filter(|&j| imaginary(j) >= 0.0) {
+            for k in (0..j).filter(|&k| imaginary(k) >= 0.0 && (value(k) - value(j)).norm() <= close) {
+                let cosine = (0..n).map(|i| component(i, k).conj() * component(i, j)).sum::<Complex64>().norm();
+                if 1.0 - cosine <= T::Real::EPSILON.sqrt() {
+                    let (first, second, count) = found.unwrap_or((k, j, 0));
+                    found = Some((first, second, count + 1));
+                }
+            }
+        }
+        found.map(|(first, second, count)| Finding::Defective { first, second, count })
     }
 }
 

@@ -14,12 +14,13 @@ use super::{
     rough_seconds, shape_mismatch, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics;
 use crate::intake::{Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, MatrixViewMut, Result, Scalar,
+    Argument, BatchView, BatchViewMut, Code, Detail, Error, Finding, Matrix, MatrixView, MatrixViewMut, Result, Scalar,
 };
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
@@ -188,7 +189,19 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), b.view.matrix(index), out, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    batch::run(library, plan, report, item)?.conclude(report)?;
+    for matrix in 0..count {
+        // SAFETY: the workers are done.
+        let beta = unsafe { out.beta.matrix(matrix) };
+        let infinite = (0..n).filter(|&i| beta.as_view().get(i, 0).modulus() == 0.0).count();
+        if infinite > 0 {
+            let finding = Finding::InfiniteEigenvalues { count: infinite, n };
+            let text = finding.sentence("a");
+            diagnostics::warn(report, Code::InfiniteEigenvalues, &text, vec![finding], matrix);
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// LWORK.

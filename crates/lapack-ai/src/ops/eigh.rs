@@ -8,10 +8,11 @@
 //! same eigenvalues and conjugate eigenvectors: V is conjugated in place at the end.
 
 use super::{
-    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    require_square, rough_seconds, workspace_length,
+    CallOptions, Operand, SMLSIZ, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
+    remembered_query, require_square, rough_seconds, workspace_length,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics::{self, Triangles};
 use crate::intake::{self, Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -41,13 +42,16 @@ pub struct EighOptions {
     pub lower: bool,
     /// Compute eigenvectors (default), or eigenvalues only.
     pub vectors: bool,
+    /// Warn if the other triangle says something else (default): few call this with a matrix that is not symmetric on
+    /// purpose. A sample is compared.
+    pub warn_of_asymmetry: bool,
     /// What every operation can be told.
     pub call: CallOptions,
 }
 
 impl Default for EighOptions {
     fn default() -> Self {
-        Self { lower: true, vectors: true, call: CallOptions::default() }
+        Self { lower: true, vectors: true, warn_of_asymmetry: true, call: CallOptions::default() }
     }
 }
 
@@ -168,7 +172,16 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+    blank_failed(&out.eigenvalues, report);
+    out.eigenvectors.iter().for_each(|v| blank_failed(v, report));
+    if !job.in_place(out, a.view.matrix(0)) {
+        let lower = options.lower;
+        let triangles =
+            if options.warn_of_asymmetry { Triangles::Mirrored { lower } } else { Triangles::Chosen { lower } };
+        diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
+    }
+    Ok(())
 }
 
 /// LWORK, LRWORK, LIWORK.
@@ -265,7 +278,8 @@ impl<T: Scalar> Job<T> {
             }
         };
         if info != 0 {
-            return Err(failure::<T>(info, n));
+            let intact = (!std::ptr::eq(address, stored.as_ptr())).then_some(a);
+            return Err(diagnostics::no_convergence(failure::<T>(info, n), intact));
         }
         if self.flipped && T::DTYPE.is_complex() && out.eigenvectors.is_some() {
             // SAFETY: V has n columns.

@@ -18,6 +18,7 @@ use super::{
     take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics;
 use crate::intake::{self, Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
@@ -265,6 +266,7 @@ impl<T: Scalar> Job<T> {
         let mut item = Item::default();
         let mut clock = Clock::start(self.timed);
         let (n, scratch) = (self.n, &worker.scratch);
+        let source_b = b;
         let part = if self.flipped { self.read.transposed() } else { self.read };
         let [a_stored, b_stored] = [a, b].map(|source| if self.flipped { source.transposed() } else { source });
         // SAFETY: each matrix of the outputs is taken once, by this call.
@@ -321,7 +323,13 @@ impl<T: Scalar> Job<T> {
             }
         };
         if info != 0 {
-            return Err(failure::<T>(self.range == Range::All, info, n));
+            let error = failure::<T>(self.range == Range::All, info, n);
+            let intact = (!self.in_place[1]).then_some(source_b);
+            return Err(if error.code() == Code::NotPositiveDefinite {
+                diagnostics::not_positive(error, intact, self.read, None)
+            } else {
+                error
+            });
         }
         // SAFETY: LAPACK wrote m eigenvalues and, where they were wanted, m vectors.
         let m = unsafe { deliver(w, m, out, index, (z, self.ldz, n), self.flipped) };

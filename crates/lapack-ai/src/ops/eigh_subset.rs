@@ -17,7 +17,7 @@ use crate::intake::{Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar};
+use lapack_ai_core::{Applicability, Argument, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar};
 use lapack_ai_host::{Library, Range, Routine};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,7 +71,9 @@ impl Select {
                     "subset_by_index=({first}, {last}) must be two indices in order, from 0 to {}, the last of n = {n}",
                     n as i64 - 1
                 );
-                Err(bad_subset("subset_by_index", text))
+                let error = bad_subset("subset_by_index", text);
+                let fix = format!("use ({first}, {}): the end is included.", n.saturating_sub(1));
+                Err(if first < n && last >= n { error.fix(Applicability::Maybe, fix) } else { error })
             }
             Select::Values { above, up_to } if above < up_to => {
                 let (low, high) = (T::Real::from_f64(above), T::Real::from_f64(up_to));

@@ -235,7 +235,10 @@ mod tests {
                 };
                 // SAFETY: all arrays are as large as the routine wants them.
                 let info = unsafe { call.by_lapack(library, work.as_mut_ptr(), least) };
-                assert_eq!(info, 0, "{m} x {n}, {jobs:?}, {least}");
+                // MKL wants the documented length, 3 k + l, also where the reference reduces R alone and takes 4 k.
+                let documented = (3 * m.min(n) + m.max(n)).max(5 * m.min(n)).max(1);
+                let refused = library.vendor().contains("MKL") && least < documented;
+                assert_eq!(info, if refused { -13 } else { 0 }, "{m} x {n}, {jobs:?}, {least}");
             }
         }
     }

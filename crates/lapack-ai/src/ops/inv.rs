@@ -11,16 +11,17 @@
 //! matrix as LAPACK sees it (for row-major A that is the infinity norm), with LAPACK's `CABS1` for complex moduli.
 
 use super::{
-    CallOptions, Operand, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    require_square, rough_seconds,
+    CallOptions, Operand, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
+    remembered_query, require_square, rough_seconds,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::conditioning::{threshold, warn_of};
+use crate::diagnostics::{self, Left};
 use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Finding, Matrix, MatrixView, Result, Scalar};
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
 
@@ -119,8 +120,9 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(a.view.matrix(index), inverse, index, worker);
-    let outcome = batch::run(library, plan, report, item)?.conclude(report)?;
+    let outcome = batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     warn_of::<T>(&outcome, Argument::at(0, "a"), report);
+    blank_failed(inverse, report);
     Ok(())
 }
 
@@ -183,10 +185,20 @@ impl<T: Scalar> Job<T> {
                 // SAFETY: as above.
                 unsafe { intake::copy(stored, Part::Full, address, ld, Want::Finite) };
             }
-            self.partial_pivoting(address, ld, worker)?;
+            if let Err(error) = self.partial_pivoting(address, ld, worker) {
+                // SAFETY: GETRF has written U up to the zero pivot into the output.
+                let u = unsafe { diagnostics::Triangle::new(address, ld) };
+                let left = Left { a: (!in_place).then_some(a), u: Some(u), flipped: self.flipped, null_vector: None };
+                return Err(diagnostics::singular(error, left));
+            }
         }
         item.lap(&mut clock, Phase::Compute);
-        item.rcond = Some((rcond(swept, out.as_view()), RcondSource::Inverse));
+        let estimate = rcond(swept, out.as_view());
+        item.rcond = Some((estimate, RcondSource::Inverse));
+        if estimate < threshold::<T>() && !in_place && worker.is_worth_a_look(estimate) {
+            let inverse = out.as_view();
+            item.findings = Some(why_doubtful(a, estimate, if self.flipped { inverse.transposed() } else { inverse }));
+        }
         item.lap(&mut clock, Phase::Conditioning);
         Ok(item)
     }
@@ -264,6 +276,17 @@ impl<T: Scalar> Job<T> {
 fn rcond<T: Scalar>(a: Swept, inverse: MatrixView<'_, T>) -> f64 {
     let inverse = intake::inspect(inverse, Part::Full, Want::Norm);
     if a.finite && inverse.finite { (1.0 / (a.norm1 * inverse.norm1)).min(1.0) } else { 0.0 }
+}
+
+/// The largest column of the inverse is what A squeezes most.
+#[cold]
+fn why_doubtful<T: Scalar>(a: MatrixView<'_, T>, rcond: f64, inverse: MatrixView<'_, T>) -> Box<Vec<Finding>> {
+    let n = inverse.rows();
+    let column = |j: usize| (0..n).map(move |i| inverse.get(i, j));
+    let size = |j: usize| column(j).map(Scalar::modulus).fold(0.0, f64::max);
+    let largest = (0..n).max_by(|&x, &y| size(x).total_cmp(&size(y))).unwrap_or(0);
+    let y: Vec<T> = column(largest).collect();
+    Box::new(diagnostics::ill_conditioned(a, rcond, Some(&y)))
 }
 
 #[cold]

@@ -4,16 +4,17 @@
 //! NaN and Inf are always looked for: with them `xGELSD` itself prints complaints and returns nonsense.
 
 use super::{
-    CallOptions, Operand, SMLSIZ, assert_output, call, certain_length, illegal_argument, non_finite, remembered_query,
-    rough_seconds, shape_mismatch, take_in, works_in_place,
+    CallOptions, Operand, SMLSIZ, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
+    remembered_query, rough_seconds, shape_mismatch, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics;
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar,
 };
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
@@ -121,7 +122,13 @@ fn run<T: Scalar>(
     let k = m.min(n);
     if b.rows() != m {
         let text = format!("a is {m} x {n}, so b needs {m} rows, not {}", b.rows());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));
+        let error = shape_mismatch(OPERATION, Argument::at(1, "b"), text);
+        let turned = b.rows() == n && m != n;
+        return Err(if turned {
+            error.fix(Applicability::Maybe, "pass a.T, which has as many rows as b.")
+        } else {
+            error
+        });
     }
     let Some(matrices) = a.view.broadcast_to(b.batch_shape()) else {
         let text = format!(
@@ -160,7 +167,14 @@ fn run<T: Scalar>(
         need,
     };
     let item = |worker: &Worker, index| job.one(matrices.matrix(index), b.matrix(index), out, index, worker);
-    batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+    let outcome = batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+    blank_failed(&out.x, report);
+    blank_failed(&out.residuals, report);
+    blank_failed(&out.s, report);
+    if let Some((_, matrix, findings)) = outcome.found {
+        diagnostics::warn_of_rank(report, findings, matrix);
+    }
+    Ok(())
 }
 
 /// LWORK, LRWORK, LIWORK.
@@ -287,6 +301,17 @@ impl<T: Scalar> Job<T> {
             let (largest, smallest): (f64, f64) = (s.as_view().get(0, 0).into(), s.as_view().get(k - 1, 0).into());
             let rcond = if largest > 0.0 { smallest / largest } else { 0.0 };
             item.rcond = Some((rcond, RcondSource::SingularValues));
+            // SAFETY: GELSD wrote k singular values, one after the other.
+            let values = unsafe { std::slice::from_raw_parts(s.as_view().as_ptr(), k) };
+            let doubt = diagnostics::uncertain_rank(values, rank, self.rcond);
+            let mut findings = vec![];
+            if rank < k {
+                findings = diagnostics::dropped_by_scale((!self.in_place).then_some(a), rank, k);
+            }
+            if findings.is_empty() {
+                findings.extend(doubt);
+            }
+            item.findings = (!findings.is_empty()).then(|| Box::new(findings));
         }
         item.lap(&mut clock, Phase::Compute);
         Ok(item)

@@ -7,6 +7,7 @@
 use super::substitution::{Given, Transpose, substitute};
 use super::{CallOptions, Operand, assert_output, call, illegal_argument, non_finite, rough_seconds};
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics::{self, Left, Triangle};
 use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
@@ -107,7 +108,14 @@ pub fn lu_factor_into<T: Scalar>(
         if let Some(&first) = outcome.ill_conditioned.first() {
             // SAFETY: the workers are done.
             let lu = unsafe { lu.matrix(first) };
-            report.warnings.push(zero_pivot(OPERATION, lu.as_view(), first, &outcome.ill_conditioned, count));
+            let warning = zero_pivot(OPERATION, lu.as_view(), first, &outcome.ill_conditioned, count);
+            let source = (!in_place && m == n).then(|| a.view.matrix(first));
+            // SAFETY: GETRF has written U, and nobody writes to it any more.
+            let u = unsafe { Triangle::new(lu.as_view().as_ptr(), lu.col_major_lda().unwrap_or(m)) };
+            report.warnings.push(diagnostics::singular(
+                warning,
+                Left { a: source, u: Some(u), flipped: false, null_vector: None },
+            ));
         }
         Ok(())
     };
@@ -392,7 +400,6 @@ fn zero_pivot<T: Scalar>(
     let index = (0..k).find(|&i| lu.get(i, i) == T::ZERO).unwrap_or(0);
     Error::new(Code::IllConditioned, operation, Detail::ZeroPivot { index, n: k })
         .argument(Argument::at(0, "a"))
-        .because("a row or column is zero, repeated, or a combination of others")
         .in_batch(matrix, batch)
         .with_failed(if batch > 1 { listed.to_vec() } else { vec![] })
 }

@@ -13,7 +13,7 @@ use crate::intake::{self, Part, Want};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar, Stored};
+use lapack_ai_core::{Applicability, Argument, BatchView, BatchViewMut, Matrix, MatrixView, Result, Scalar, Stored};
 
 pub(super) const OPERATION: &str = "matmul";
 /// Below this many operations the lock around OpenBLAS's buffers costs more than a second core gives.
@@ -110,7 +110,13 @@ pub(super) fn fitting<'a, T: Stored>(
     let k = a.cols();
     if b.rows() != k {
         let text = format!("the first matrix has {k} columns, so the second needs {k} rows, not {}", b.rows());
-        return Err(shape_mismatch(OPERATION, Argument::at(1, "x2"), text));
+        let error = shape_mismatch(OPERATION, Argument::at(1, "x2"), text);
+        let turned = a.rows() == b.rows();
+        return Err(if turned {
+            error.fix(Applicability::Maybe, "transpose the first one: x1.T @ x2.")
+        } else {
+            error
+        });
     }
     let (Some(left), Some(right)) = (a.broadcast_to(batch), b.broadcast_to(batch)) else {
         let text =

@@ -49,11 +49,36 @@ pub struct CallOptions {
     pub precision: Option<Precision>,
     /// Measure the phases. An observer switches this on by itself.
     pub timed: bool,
+    /// What becomes of a batch in which some matrices fail. Factorisations whose results are several (`lu`, `qr`, `schur`),
+    /// scalars and everything on a GPU know only [`Failures::Raise`].
+    pub failures: Failures,
+    /// Apply fixes that give exactly what was asked for by themselves, and say so by `LAP-I001`.
+    pub autofix: bool,
+}
+
+/// What becomes of a call in which a matrix fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failures {
+    /// The first failure is the call's error, and lists the others.
+    #[default]
+    Raise,
+    /// The results of the others are returned, those of the failed are NaN; the report lists the failures, and the warning
+    /// `LAP-W009` says so.
+    Warn,
+    /// Likewise without the warning.
+    Collect,
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { check_finite: true, device: Device::Auto, precision: None, timed: false }
+        Self {
+            check_finite: true,
+            device: Device::Auto,
+            precision: None,
+            timed: false,
+            failures: Failures::Raise,
+            autofix: false,
+        }
     }
 }
 
@@ -118,6 +143,7 @@ pub(crate) fn bracket<T: Scalar, R>(
     let mut clock = Clock::start(options.timed || watch.is_timed());
     let (rows, cols, batch) = shape;
     let mut report = Report::new(operation, T::DTYPE, rows, cols, batch);
+    report.on_failure = options.failures;
     let result = {
         let _inside = fork::inside();
         body(&mut report, options.timed || watch.has_phases(shape))
@@ -276,6 +302,24 @@ fn not_square(operation: &'static str, argument: Argument, rows: usize, cols: us
 #[inline]
 pub(crate) fn rough_seconds(flops: f64) -> f64 {
     flops / 2e9 + 0.3e-6
+}
+
+/// Writes NaN to the outputs of matrices that failed, so that nothing half-done passes for a result.
+#[inline]
+pub(crate) fn blank_failed<T: Scalar>(out: &BatchViewMut<'_, T>, report: &Report) {
+    if !report.failures.is_empty() {
+        blank(out, report);
+    }
+}
+
+#[cold]
+fn blank<T: Scalar>(out: &BatchViewMut<'_, T>, report: &Report) {
+    for failure in &report.failures {
+        // SAFETY: the workers are done.
+        let mut matrix = unsafe { out.matrix(failure.matrix().unwrap_or(0)) };
+        let (rows, cols) = (matrix.rows(), matrix.cols());
+        (0..rows * cols).for_each(|k| matrix.set(k % rows, k / rows, T::from_real(f64::NAN)));
+    }
 }
 
 /// Panics if an output does not have the shape that the operation documents: a defect of the caller.

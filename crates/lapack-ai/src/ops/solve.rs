@@ -23,11 +23,12 @@
 //! after every solve; `conditioning.rs` says how.
 
 use super::{
-    CallOptions, Operand, assert_output, call, illegal_argument, non_finite, require_square, rough_seconds,
-    shape_mismatch,
+    CallOptions, Operand, assert_output, blank_failed, call, illegal_argument, non_finite, require_square,
+    rough_seconds, shape_mismatch,
 };
 use crate::batch::{self, Plan, Worker};
 use crate::conditioning::{threshold, warn_of};
+use crate::diagnostics::{self, Triangles};
 use crate::intake::{Part, is_flipped};
 use crate::provider::library;
 use crate::report::Report;
@@ -37,6 +38,7 @@ use lapack_ai_core::{
 
 mod bands;
 mod engine;
+mod equilibrate;
 mod methods;
 mod structure;
 
@@ -55,6 +57,9 @@ pub struct SolveOptions {
     pub mixed_precision: bool,
     /// For symmetric, Hermitian and positive definite A: read the lower triangle instead of the upper.
     pub lower: bool,
+    /// Bring rows and columns of a general A to the same size first: for systems whose equations or unknowns have quite
+    /// different units. The conditioning reported is that of the scaled matrix.
+    pub equilibrate: bool,
     /// What every operation can be told.
     pub call: CallOptions,
 }
@@ -126,8 +131,11 @@ fn run<T: Scalar>(
     timed: bool,
 ) -> Result<()> {
     let n = require_square(OPERATION, &a.view)?;
+    // X in the memory of B leaves nothing to start again from.
+    // SAFETY: only the address is looked at.
+    let apart = x.count() == 0 || !std::ptr::eq(unsafe { x.matrix(0) }.as_mut_ptr(), b.as_ptr());
     if b.rows() != n {
-        return Err(rows_differ(n, b.rows()));
+        return Err(rows_differ(n, b.rows(), b.cols()));
     }
     assert_output("x", x, b.count(), n, b.cols());
     report.inner = b.cols();
@@ -149,6 +157,13 @@ fn run<T: Scalar>(
     if n == 0 || count == 0 {
         return Ok(());
     }
+    if options.equilibrate {
+        if !apart {
+            return Err(no_room_to_scale());
+        }
+        equilibrate::adopt(report, equilibrate::solve_scaled(matrices, b, x, options)?);
+        return Ok(());
+    }
     let flipped = is_flipped(a.view.layout());
     // A repeated matrix serves several systems, so it must survive the first.
     let overwrite = a.overwritable && a.view.count() == count;
@@ -165,9 +180,55 @@ fn run<T: Scalar>(
         need: engine.need(),
     };
     let item = |worker: &Worker, index| engine.one(matrices.matrix(index), b.matrix(index), x, index, worker);
-    let outcome = batch::run(library, plan, report, item)?.conclude(report)?;
+    let outcome = batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     warn_of::<T>(&outcome, Argument::at(0, "a"), report);
+    blank_failed(x, report);
+    if matches!(options.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite)
+        && !overwrite
+    {
+        let triangles = Triangles::Mirrored { lower: options.lower };
+        diagnostics::warn_of_asymmetry(Argument::at(0, "a"), matrices, triangles, report);
+    }
+    if options.call.autofix {
+        apply_safe_fixes(matrices, b, x, options, report, apart && !overwrite)?;
+    }
     Ok(())
+}
+
+/// What autofix does after a solution: says that a matrix said to be positive definite was not, and equilibrates where
+/// scale spoils the conditioning and scaling mends it.
+#[cold]
+fn apply_safe_fixes<T: Scalar>(
+    a: &BatchView<'_, T>,
+    b: &BatchView<'_, T>,
+    x: &BatchViewMut<'_, T>,
+    options: SolveOptions,
+    report: &mut Report,
+    intact: bool,
+) -> Result<()> {
+    if options.structure == Structure::PositiveDefinite && report.routine != "potrf" {
+        report.warnings.push(equilibrate::note("a is not positive definite, so assume_a='sym' was used"));
+    }
+    let general = matches!(options.structure, Structure::Auto | Structure::General);
+    if intact && general && equilibrate::is_badly_scaled(report) {
+        let scaled = equilibrate::solve_scaled(
+            a,
+            b,
+            x,
+            SolveOptions { call: CallOptions { autofix: false, ..options.call }, ..options },
+        )?;
+        report.warnings.clear();
+        equilibrate::adopt(report, scaled);
+        report.warnings.push(equilibrate::note("rows or columns differ in size, so equilibrate=True was used"));
+    }
+    Ok(())
+}
+
+#[cold]
+fn no_room_to_scale() -> Error {
+    Error::text(Code::BadOption, OPERATION, "equilibrate=True needs b's memory left alone")
+        .because("the scaled right-hand side and the solution are kept apart")
+        .fix(Applicability::Safe, "leave overwrite_b out.")
 }
 
 #[cold]
@@ -179,8 +240,8 @@ fn not_double(dtype: DType) -> Error {
 }
 
 #[cold]
-fn rows_differ(n: usize, rows: usize) -> Error {
-    let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
+fn rows_differ(n: usize, rows: usize, cols: usize) -> Error {
+    let text = format!("a is {n} x {n}, so b needs {n} rows; it is {rows} x {cols}");
     shape_mismatch(OPERATION, Argument::at(1, "b"), text)
 }
 

@@ -13,16 +13,18 @@
 //! How well the matrix is conditioned is not looked at: `solve` and `rcond` tell that.
 
 use super::{
-    CallOptions, assert_output, call, illegal_argument, non_finite, require_square_argument, rough_seconds, take_in,
+    CallOptions, assert_output, blank_failed, call, illegal_argument, non_finite, require_square_argument,
+    rough_seconds, take_in,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::diagnostics::{self, Triangles};
 use crate::intake::{self, Part, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Argument, BatchView, BatchViewMut, Code, Detail, Error, Location, MatrixView, MatrixViewMut, NonFinite, Result,
-    Scalar,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Detail, Error, Finding, Location, MatrixView,
+    MatrixViewMut, NonFinite, Result, Scalar,
 };
 
 /// Which form of the matrix a system is solved with.
@@ -134,9 +136,25 @@ pub(super) fn substitute<T: Scalar>(
             let source = source_index(index, a.batch_shape(), b.batch_shape());
             job.one(matrices.matrix(index), source, b.matrix(index), x, worker)
         };
-        batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+        batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
+        blank_failed(x, report);
+        doubt_factor(argument, a, given, report);
+        Ok(())
     };
     call::<T, ()>(operation, (a.rows(), a.cols(), b.count()), options, body).map(|((), report)| report)
+}
+
+/// Warns of a factor whose triangle that was read is empty, or that is a whole matrix.
+fn doubt_factor<T: Scalar>(argument: Argument, a: &BatchView<'_, T>, given: Given<'_>, report: &mut Report) {
+    let (Given::Cholesky { lower } | Given::Triangular { lower, .. }) = given else { return };
+    diagnostics::warn_of_asymmetry(argument, a, Triangles::Chosen { lower }, report);
+    if matches!(given, Given::Cholesky { .. }) && a.count() > 0 && diagnostics::is_whole(a.matrix(0)) {
+        let name = argument.name;
+        let text = format!("{name} is symmetric, so it is no triangular factor");
+        let cause = format!("{name} seems to be the matrix itself, of which one triangle was read as the factor");
+        let warning = Error::text(Code::NotAFactor, report.operation, text).argument(argument).because(cause);
+        report.warnings.push(warning.fix(Applicability::Maybe, "pass cho_factor(a), or use solve(a, b)."));
+    }
 }
 
 /// The matrix of a batch of shape `from` that matrix `index` of the broadcast shape `to` is.
@@ -293,7 +311,7 @@ impl<T: Scalar> Job<'_, T> {
     fn singular(&self, zero: usize) -> Error {
         Error::new(Code::Singular, self.operation, Detail::ZeroPivot { index: zero, n: self.n })
             .argument(self.argument)
-            .because(format!("the diagonal element at row {zero}, column {zero} is 0"))
+            .with_findings([Finding::ZeroDiagonal { index: zero }])
     }
 }
 

@@ -11,11 +11,12 @@
 //! kept then, also where it may be overwritten.
 
 use super::{
-    CallOptions, Operand, SMLSIZ, assert_output, bracket, certain_length, illegal_argument, non_finite,
+    CallOptions, Operand, SMLSIZ, assert_output, blank_failed, bracket, certain_length, illegal_argument, non_finite,
     remembered_query, rough_seconds, take_in, works_in_place,
 };
 use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
 use crate::conditioning::Rcond;
+use crate::diagnostics;
 use crate::dispatch::model::{Case, OpKind};
 use crate::dispatch::{self, decide_because};
 use crate::gpu::svd::{Decomposition, fits};
@@ -215,7 +216,12 @@ fn on_host<T: Scalar>(
     let job = Job { drivers, flipped, in_place, check: options.call.check_finite, timed, sizes };
     let outcome =
         batch::run(library, plan, report, |worker: &Worker, index| job.one(a.view.matrix(index), out, index, worker))?
-            .conclude(report)?;
+            .conclude_or_go_on(report)?;
+    blank_failed(&out.s, report);
+    out.vectors.iter().for_each(|(u, vh)| {
+        blank_failed(u, report);
+        blank_failed(vh, report);
+    });
     if !outcome.fallbacks.is_empty() {
         report.warnings.push(fallback_warning::<T>(drivers, &outcome.fallbacks, outcome.fallback_info, count));
     }
@@ -422,7 +428,12 @@ impl<T: Scalar> Job<T> {
         }
         item.lap(&mut clock, Phase::Compute);
         if info != 0 {
-            return Err(self.failure(a, info));
+            let error = self.failure(a, info);
+            return Err(if info > 0 {
+                diagnostics::no_convergence(error, (!self.in_place).then_some(a))
+            } else {
+                error
+            });
         }
         item.rcond = self.rcond(s);
         Ok(item)

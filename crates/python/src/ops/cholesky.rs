@@ -1,7 +1,7 @@
 use super::{require_matrix, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{call_options, truth};
+use crate::options::{Fixing, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::{BatchViewMut, CallOptions, Error, Layout, Operand, Report, Scalar, cholesky_into};
@@ -33,9 +33,9 @@ use pyo3::prelude::*;
 /// -----
 /// LAPACK xPOTRF.
 #[pyfunction]
-#[pyo3(signature = (a, /, *, upper=false, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, /, *, upper=false, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, /, *, upper=False, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, /, *, upper=False, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn cholesky<'py>(
     py: Python<'py>,
@@ -46,8 +46,11 @@ pub(crate) fn cholesky<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("cholesky", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("cholesky", autofix)?;
+    let call = fixing.options(call_options("cholesky", check_finite, gpu, device, return_report)?, errors)?;
     let input = Input::new(a, "cholesky", "a")?;
     require_matrix(py, "cholesky", "a", &input)?;
     with_scalar!(input.dtype(), run(py, &input, upper, overwrite_a, call))

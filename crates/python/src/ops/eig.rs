@@ -2,7 +2,7 @@ use super::{broadcast, require_matrix, result_class, unify, with_scalar};
 use crate::errors::helper;
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{call_options, truth};
+use crate::options::{Fixing, call_options, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::{
@@ -50,9 +50,9 @@ use pyo3::types::PyTuple;
 /// -----
 /// LAPACK xGEEV; with ``b`` xGGEV. For symmetric and Hermitian matrices `eigh` is faster and more accurate.
 #[pyfunction]
-#[pyo3(signature = (a, b=None, *, left=false, right=true, homogeneous_eigvals=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, b=None, *, left=false, right=true, homogeneous_eigvals=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, b=None, *, left=False, right=True, homogeneous_eigvals=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, b=None, *, left=False, right=True, homogeneous_eigvals=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn eig<'py>(
     py: Python<'py>,
@@ -67,8 +67,11 @@ pub(crate) fn eig<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("eig", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("eig", autofix)?;
+    let call = fixing.options(call_options("eig", check_finite, gpu, device, return_report)?, errors)?;
     let scipys = b.is_some() || left || !right || homogeneous_eigvals;
     let form = Form { options: EigOptions { left, right, call }, homogeneous: homogeneous_eigvals, scipys };
     dispatch(py, a, b, form, [overwrite_a, overwrite_b])
@@ -79,9 +82,9 @@ pub(crate) fn eig<'py>(
 /// As ``eig(a).eigenvalues`` at a fraction of the cost: real if all are, for real input. With ``b`` or
 /// ``homogeneous_eigvals=True`` the result is SciPy's, which is always complex.
 #[pyfunction]
-#[pyo3(signature = (a, b=None, *, homogeneous_eigvals=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, b=None, *, homogeneous_eigvals=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, b=None, *, homogeneous_eigvals=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, b=None, *, homogeneous_eigvals=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn eigvals<'py>(
     py: Python<'py>,
@@ -94,8 +97,11 @@ pub(crate) fn eigvals<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("eig", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("eig", autofix)?;
+    let call = fixing.options(call_options("eig", check_finite, gpu, device, return_report)?, errors)?;
     let options = EigOptions { left: false, right: false, call };
     let form = Form { options, homogeneous: homogeneous_eigvals, scipys: b.is_some() || homogeneous_eigvals };
     dispatch(py, a, b, form, [overwrite_a, overwrite_b])

@@ -3,7 +3,7 @@ use super::{broadcast, require_matrix, result_class, unify, with_scalar};
 use crate::errors::to_python;
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{bad, call_options, optional_truth, truth};
+use crate::options::{Fixing, bad, bad_value, call_options, optional_truth, truth};
 use crate::output::{Order, Output, named_tuple};
 use crate::report::finish;
 use lapack_ai::{
@@ -61,9 +61,9 @@ use pyo3::types::{PyEllipsis, PyList, PySlice, PyString, PyTuple};
 /// LAPACK xSYEVD / xHEEVD, or xSYEV / xHEEV up to order 25; for a subset xSYEVR / xHEEVR. With ``b`` xSYGVD / xHEGVD, for
 /// a subset xSYGVX / xHEGVX.
 #[pyfunction]
-#[pyo3(signature = (a, UPLO=Second::Lower, *, b=None, lower=None, eigvals_only=false, r#type=1, subset_by_index=None, subset_by_value=None, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, UPLO=Second::Unsaid, *, b=None, lower=None, eigvals_only=false, r#type=1, subset_by_index=None, subset_by_value=None, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, UPLO='L', *, b=None, lower=None, eigvals_only=False, type=1, subset_by_index=None, subset_by_value=None, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, UPLO='L', *, b=None, lower=None, eigvals_only=False, type=1, subset_by_index=None, subset_by_value=None, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 #[allow(non_snake_case, reason = "NumPy's keyword")]
 pub(crate) fn eigh<'py>(
@@ -82,10 +82,14 @@ pub(crate) fn eigh<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("eigh", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("eigh", autofix)?;
+    let call = fixing.options(call_options("eigh", check_finite, gpu, device, return_report)?, errors)?;
+    let warn_of_asymmetry = UPLO.is_unsaid() && lower.is_none();
     let (b, lower) = UPLO.resolve(b, lower)?;
-    let options = EighOptions { lower, vectors: !eigvals_only, call };
+    let options = EighOptions { lower, vectors: !eigvals_only, warn_of_asymmetry, call };
     let (problem, select) = (problem(r#type)?, select(subset_by_index, subset_by_value)?);
     dispatch(py, a, b, problem, select, options, [overwrite_a, overwrite_b])
 }
@@ -94,9 +98,9 @@ pub(crate) fn eigh<'py>(
 ///
 /// As ``eigh(a).eigenvalues`` at a fraction of the cost, with the same keywords.
 #[pyfunction]
-#[pyo3(signature = (a, UPLO=Second::Lower, *, b=None, lower=None, r#type=1, subset_by_index=None, subset_by_value=None, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, UPLO=Second::Unsaid, *, b=None, lower=None, r#type=1, subset_by_index=None, subset_by_value=None, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, UPLO='L', *, b=None, lower=None, type=1, subset_by_index=None, subset_by_value=None, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, UPLO='L', *, b=None, lower=None, type=1, subset_by_index=None, subset_by_value=None, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 #[allow(non_snake_case, reason = "NumPy's keyword")]
 pub(crate) fn eigvalsh<'py>(
@@ -114,26 +118,36 @@ pub(crate) fn eigvalsh<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("eigh", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("eigh", autofix)?;
+    let call = fixing.options(call_options("eigh", check_finite, gpu, device, return_report)?, errors)?;
+    let warn_of_asymmetry = UPLO.is_unsaid() && lower.is_none();
     let (b, lower) = UPLO.resolve(b, lower)?;
-    let options = EighOptions { lower, vectors: false, call };
+    let options = EighOptions { lower, vectors: false, warn_of_asymmetry, call };
     let (problem, select) = (problem(r#type)?, select(subset_by_index, subset_by_value)?);
     dispatch(py, a, b, problem, select, options, [overwrite_a, overwrite_b])
 }
 
 /// The second positional argument: NumPy has UPLO there, SciPy has b.
 pub(crate) enum Second<'py> {
+    /// The lower one is read, and nobody asked for that.
+    Unsaid,
     Lower,
     Upper,
     Matrix(Bound<'py, PyAny>),
 }
 
 impl<'py> Second<'py> {
+    fn is_unsaid(&self) -> bool {
+        matches!(self, Second::Unsaid)
+    }
+
     /// b, and whether the lower triangle is read.
     fn resolve(self, b: Option<Bound<'py, PyAny>>, lower: Option<bool>) -> PyResult<(Option<Bound<'py, PyAny>>, bool)> {
         match self {
-            Second::Lower => Ok((b, lower.unwrap_or(true))),
+            Second::Unsaid | Second::Lower => Ok((b, lower.unwrap_or(true))),
             Second::Upper => Ok((b, lower.unwrap_or(false))),
             Second::Matrix(_) if b.is_some() => {
                 Err(PyTypeError::new_err("eigh() got multiple values for argument 'b'"))
@@ -148,7 +162,7 @@ fn second<'py>(value: &Bound<'py, PyAny>) -> PyResult<Second<'py>> {
         return match uplo.to_str()? {
             "L" | "l" => Ok(Second::Lower),
             "U" | "u" => Ok(Second::Upper),
-            uplo => Err(bad("eigh", &format!("UPLO='{uplo}' must be 'L' or 'U'"))),
+            uplo => Err(bad_value("eigh", &format!("UPLO='{uplo}' must be 'L' or 'U'"), "UPLO", uplo, &["L", "U"])),
         };
     }
     let sequence = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();

@@ -1,7 +1,7 @@
 use super::{require_matrix, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{call_options, truth};
+use crate::options::{Fixing, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::{CallOptions, Layout, Operand, Scalar, inv_into};
@@ -38,8 +38,10 @@ use pyo3::prelude::*;
 /// -----
 /// LAPACK xGETRF, xGETRI (xGETC2 for M <= 8).
 #[pyfunction]
-#[pyo3(signature = (a, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
-#[pyo3(text_signature = "(a, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False)")]
+#[pyo3(signature = (a, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
+#[pyo3(
+    text_signature = "(a, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
+)]
 pub(crate) fn inv<'py>(
     py: Python<'py>,
     a: &Bound<'py, PyAny>,
@@ -48,8 +50,11 @@ pub(crate) fn inv<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("inv", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("inv", autofix)?;
+    let call = fixing.options(call_options("inv", check_finite, gpu, device, return_report)?, errors)?;
     let input = Input::new(a, "inv", "a")?;
     require_matrix(py, "inv", "a", &input)?;
     with_scalar!(input.dtype(), run(py, &input, overwrite_a, call))

@@ -1,7 +1,7 @@
 use super::{bad_rhs, broadcast, require_matrix, result_class, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{call_options, truth};
+use crate::options::{Fixing, call_options, truth};
 use crate::output::{Order, Output, named_tuple, too_large};
 use crate::report::finish;
 use lapack_ai::{LstsqOptions, LstsqOut, Operand, Scalar, lstsq_into};
@@ -38,9 +38,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// -----
 /// LAPACK xGELSD.
 #[pyfunction]
-#[pyo3(signature = (a, b, rcond=None, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, b, rcond=None, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, b, rcond=None, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, b, rcond=None, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn lstsq<'py>(
     py: Python<'py>,
@@ -52,8 +52,11 @@ pub(crate) fn lstsq<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("lstsq", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("lstsq", autofix)?;
+    let call = fixing.options(call_options("lstsq", check_finite, gpu, device, return_report)?, errors)?;
     let (a, b) = (Input::new(a, "lstsq", "a")?, Input::new(b, "lstsq", "b")?);
     require_matrix(py, "lstsq", "a", &a)?;
     if b.shape().is_empty() {
@@ -76,7 +79,9 @@ fn run<'py, T: Scalar>(
     let (m, n, nrhs) = (a.rows(), a.cols(), b.cols());
     if b.rows() != m {
         let text = format!("a is {m} x {n}, so b needs {m} rows, not {}", b.rows());
-        return Err(bad_rhs(py, "lstsq", text, rhs_advice(a_input.shape(), b_input.shape())));
+        let turned = (b.rows() == n).then(|| "pass a.T, which has as many rows as b.".to_string());
+        let advice = turned.or_else(|| rhs_advice(a_input.shape(), b_input.shape()));
+        return Err(bad_rhs(py, "lstsq", text, advice));
     }
     let batch = broadcast(py, "lstsq", ["a", "b"], a.batch_shape(), b.batch_shape())?;
     let b = if b.batch_shape() == batch { b } else { b.broadcast_to(&batch).unwrap_or(b) };

@@ -47,13 +47,16 @@ pub(crate) fn require_matrix(
     name: &'static str,
     input: &Input<'_>,
 ) -> PyResult<()> {
-    if input.shape().len() >= 2 { Ok(()) } else { Err(not_a_matrix(py, operation, name, input.shape().len())) }
+    if input.shape().len() >= 2 { Ok(()) } else { Err(not_a_matrix(py, operation, name, input.shape())) }
 }
 
 #[cold]
-fn not_a_matrix(py: Python<'_>, operation: &'static str, name: &'static str, dimensions: usize) -> PyErr {
-    let text =
-        format!("{name} has {dimensions} dimension{}; at least 2 are needed", if dimensions == 1 { "" } else { "s" });
+fn not_a_matrix(py: Python<'_>, operation: &'static str, name: &'static str, shape: &[usize]) -> PyErr {
+    let dimensions = shape.len();
+    let text = match shape {
+        [length] => format!("{name} has 1 dimension, shape ({length},); at least 2 are needed"),
+        _ => format!("{name} has {dimensions} dimensions; at least 2 are needed"),
+    };
     // All operations on pairs call the second matrix b.
     let position = usize::from(name == "b");
     let mut error = Error::text(Code::NotAMatrix, operation, text).argument(Argument::at(position, name));
@@ -139,6 +142,15 @@ pub(crate) fn rhs_advice(a: &[usize], b: &[usize]) -> Option<String> {
     vectors.then(|| "b looks like a stack of vectors: pass b[..., None] and take x[..., 0].".to_string())
 }
 
+#[cold]
+fn not_that_pair(operation: &'static str, text: &str) -> PyErr {
+    let factors = if operation == "lu_solve" { "lu_factor" } else { "cho_factor" };
+    let error = Error::text(Code::BadOption, operation, text)
+        .because("the factors come as the tuple that another function returns")
+        .fix(lapack_ai::Applicability::Maybe, format!("pass {factors}(a) as it is returned."));
+    Python::attach(|py| to_python(py, &error))
+}
+
 /// The two elements of a tuple that another function returned.
 pub(crate) fn pair<'py>(
     operation: &'static str,
@@ -148,6 +160,9 @@ pub(crate) fn pair<'py>(
     let is_sequence = object.is_instance_of::<pyo3::types::PyTuple>() || object.is_instance_of::<pyo3::types::PyList>();
     match (is_sequence, object.len()) {
         (true, Ok(2)) => Ok((object.get_item(0)?, object.get_item(1)?)),
-        _ => Err(crate::options::bad(operation, &format!("the first argument must be the tuple {what}"))),
+        (true, Ok(items)) => {
+            Err(not_that_pair(operation, &format!("the first argument has {items} items, not 2: {what}")))
+        }
+        _ => Err(not_that_pair(operation, &format!("the first argument must be the tuple {what}"))),
     }
 }

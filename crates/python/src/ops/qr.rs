@@ -1,8 +1,8 @@
 use super::{require_matrix, result_class, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::Input;
-use crate::options::{bad, call_options, truth};
-use crate::output::{Order, Output, named_tuple};
+use crate::options::{bad, bad_value, call_options, truth};
+use crate::output::{Order, Output, name_what_needs_less, named_tuple};
 use crate::report::finish;
 use lapack_ai::ops::qr::output_shapes;
 use lapack_ai::{CallOptions, QrMode, QrOut, Scalar, qr_into};
@@ -56,7 +56,10 @@ pub(crate) fn qr<'py>(
         }
         "r" => QrMode::R,
         "raw" => QrMode::Raw,
-        _ => return Err(bad("qr", &format!("mode='{mode}' must be 'reduced', 'complete', 'r' or 'raw'"))),
+        _ => {
+            let text = format!("mode='{mode}' must be 'reduced', 'complete', 'r' or 'raw'");
+            return Err(bad_value("qr", &text, "mode", mode, &["reduced", "economic", "complete", "raw"]));
+        }
     };
     let call = call_options("qr", check_finite, gpu, device, return_report)?;
     let input = Input::new(a, "qr", "a")?;
@@ -81,7 +84,15 @@ fn run<'py, T: Scalar>(
     };
     let q = match (mode, q_shape) {
         (QrMode::Raw, Some((k, _))) => Some(Output::vectors::<T>(py, "qr", batch, k)?),
-        (_, Some((rows, cols))) => Some(Output::matrices::<T>(py, "qr", batch, rows, cols, Order::ColMajor)?),
+        (_, Some((rows, cols))) => {
+            let taken = Output::matrices::<T>(py, "qr", batch, rows, cols, Order::ColMajor);
+            Some(taken.map_err(|error| {
+                let bytes = |columns: usize| (rows * a.count() * size_of::<T>()) as f64 * columns as f64;
+                let options = ["mode='complete'", "mode='reduced'"];
+                let complete = mode == QrMode::Complete && cols > m.min(n);
+                if !complete { error } else { name_what_needs_less(py, error, "qr", options, [bytes(m), bytes(n)]) }
+            })?)
+        }
         (_, None) => None,
     };
     let r_view = if mode == QrMode::Raw { r.view().transposed() } else { r.view() };

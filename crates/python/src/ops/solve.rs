@@ -1,7 +1,7 @@
 use super::{bad_rhs, broadcast, require_matrix, rhs_advice, unify, with_scalar};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{bad, call_options, truth};
+use crate::options::{Fixing, bad_value, call_options, truth};
 use crate::output::{Order, Output};
 use crate::report::finish;
 use lapack_ai::{BatchView, BatchViewMut, Operand, Scalar, SolveOptions, Structure, solve_into};
@@ -24,6 +24,9 @@ use pyo3::prelude::*;
 /// mixed_precision : bool
 ///     Factorise in single precision and refine to double: faster for large, well-conditioned a, general or positive
 ///     definite. ``report.refinements`` counts the steps; negative if double precision had to step in.
+/// equilibrate : bool
+///     Bring rows and columns to the same size first, where equations or unknowns have quite different units. Exact: scales
+///     are powers of two. a is treated as general, and ``report.rcond`` is that of the scaled matrix.
 /// transposed : bool
 ///     Solve a.T @ x = b (without conjugation).
 /// overwrite_a, overwrite_b : bool
@@ -32,6 +35,13 @@ use pyo3::prelude::*;
 ///     Look for NaN and Inf first; rides on the copy.
 /// gpu, device
 ///     "auto", True, "require" or False; "auto", "cpu" or "gpu".
+/// errors : "raise", "warn" or "collect"
+///     What becomes of a batch in which some matrices fail: the first failure is raised and lists the others; or the others'
+///     results are returned, NaN for the failed ones, with one warning or without (``report.failures`` has them).
+/// autofix : None or "safe"
+///     "safe" applies fixes that give exactly what was asked for, and says so in a warning: assume_a="sym" where "pos" does
+///     not hold, equilibrate=True where scale alone spoils the conditioning, conversion of element types, the CPU for a GPU
+///     that is not there.
 /// return_report : bool
 ///     Return (x, Report); ``report.rcond`` tells how well a is conditioned.
 ///
@@ -54,9 +64,9 @@ use pyo3::prelude::*;
 /// LAPACK xGETRF/xGETRS (xGETC2 for M <= 8), xSYTRF, xHETRF, xPOTRF, xTRTRS, xGTTRF, xGBTRF, DSGESV/ZCGESV. The conditioning comes from one more
 /// right-hand side with random elements, about 2 % of the time; xxCON runs only where that gives cause.
 #[pyfunction]
-#[pyo3(signature = (a, b, *, assume_a=None, lower=false, mixed_precision=false, transposed=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, b, *, assume_a=None, lower=false, mixed_precision=false, equilibrate=false, transposed=false, overwrite_a=false, overwrite_b=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, b, *, assume_a='auto', lower=False, mixed_precision=False, transposed=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, b, *, assume_a='auto', lower=False, mixed_precision=False, equilibrate=False, transposed=False, overwrite_a=False, overwrite_b=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn solve<'py>(
     py: Python<'py>,
@@ -65,6 +75,7 @@ pub(crate) fn solve<'py>(
     assume_a: Option<&str>,
     #[pyo3(from_py_with = truth)] lower: bool,
     #[pyo3(from_py_with = truth)] mixed_precision: bool,
+    #[pyo3(from_py_with = truth)] equilibrate: bool,
     #[pyo3(from_py_with = truth)] transposed: bool,
     #[pyo3(from_py_with = truth)] overwrite_a: bool,
     #[pyo3(from_py_with = truth)] overwrite_b: bool,
@@ -72,6 +83,8 @@ pub(crate) fn solve<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut structure = assume_a.map_or(Ok(Structure::Auto), structure)?;
     let mut lower = lower;
@@ -80,14 +93,15 @@ pub(crate) fn solve<'py>(
         lower = !lower;
         structure = structure.transposed();
     }
-    let call = call_options("solve", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("solve", autofix)?;
+    let call = fixing.options(call_options("solve", check_finite, gpu, device, return_report)?, errors)?;
     let (a, b) = (Input::new(a, "solve", "a")?, Input::new(b, "solve", "b")?);
     require_matrix(py, "solve", "a", &a)?;
     if b.shape().is_empty() {
         return Err(bad_rhs(py, "solve", "b is a single number; it needs at least 1 dimension".into(), None));
     }
     let (a, b) = unify(a, b)?;
-    let options = SolveOptions { structure, lower, mixed_precision, call };
+    let options = SolveOptions { structure, lower, mixed_precision, equilibrate, call };
     with_scalar!(a.dtype(), run(py, &a, &b, options, transposed, overwrite_a, overwrite_b))
 }
 
@@ -104,11 +118,29 @@ fn structure(name: &str) -> PyResult<Structure> {
         "upper triangular" => Ok(Structure::UpperTriangular),
         "lower triangular" => Ok(Structure::LowerTriangular),
         "diagonal" => Ok(Structure::Diagonal),
-        _ => Err(bad(
+        _ => Err(bad_value(
             "solve",
             &format!(
                 "assume_a='{name}' must be 'auto', 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular', 'diagonal', 'tridiagonal' or 'banded'"
             ),
+            "assume_a",
+            name,
+            &[
+                "auto",
+                "general",
+                "tridiagonal",
+                "banded",
+                "symmetric",
+                "hermitian",
+                "positive definite",
+                "upper triangular",
+                "lower triangular",
+                "diagonal",
+                "gen",
+                "sym",
+                "her",
+                "pos",
+            ],
         )),
     }
 }
@@ -128,7 +160,7 @@ fn run<'py, T: Scalar>(
     let b = if one_vector { b_input.vector::<T>(false) } else { b_input.matrices::<T>() };
     if a.rows() == a.cols() && b.rows() != a.rows() {
         let (n, rows) = (a.rows(), b.rows());
-        let text = format!("a is {n} x {n}, so b needs {n} rows, not {rows}");
+        let text = format!("a is {n} x {n}, so b needs {n} rows; it is {rows} x {}", b.cols());
         return Err(bad_rhs(py, "solve", text, rhs_advice(a_input.shape(), b_input.shape())));
     }
     let batch = broadcast(py, "solve", ["a", "b"], a.batch_shape(), b.batch_shape())?;

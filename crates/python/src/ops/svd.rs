@@ -3,8 +3,8 @@ use crate::device::{device_array, wrap};
 use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
 use crate::input::{Input, writable};
-use crate::options::{bad, call_options, truth};
-use crate::output::{Order, Output, named_tuple};
+use crate::options::{Fixing, bad, call_options, truth};
+use crate::output::{Order, Output, name_what_needs_less, named_tuple};
 use crate::report::{Report, finish, warn_of};
 use lapack_ai::gpu::array::{DeviceArray, DeviceSvd, prefers_device, svd_on_device};
 use lapack_ai::ops::svd::output_is_row_major;
@@ -55,9 +55,9 @@ static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// LAPACK xGESDD, or xGESVD up to order 25; on a GPU the same method in kernels. Backward error a small multiple of
 /// max(M, N) eps norm(a).
 #[pyfunction]
-#[pyo3(signature = (a, full_matrices=true, compute_uv=true, hermitian=false, *, overwrite_a=false, check_finite=true, lapack_driver=None, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (a, full_matrices=true, compute_uv=true, hermitian=false, *, overwrite_a=false, check_finite=true, lapack_driver=None, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(a, full_matrices=True, compute_uv=True, hermitian=False, *, overwrite_a=False, check_finite=True, lapack_driver=None, gpu='auto', device=None, return_report=False)"
+    text_signature = "(a, full_matrices=True, compute_uv=True, hermitian=False, *, overwrite_a=False, check_finite=True, lapack_driver=None, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn svd<'py>(
     py: Python<'py>,
@@ -71,11 +71,14 @@ pub(crate) fn svd<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if !matches!(lapack_driver, None | Some("gesdd")) {
         return Err(bad("svd", "lapack_driver must be None or 'gesdd'; the driver is chosen by size"));
     }
-    let call = call_options("svd", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("svd", autofix)?;
+    let call = fixing.options(call_options("svd", check_finite, gpu, device, return_report)?, errors)?;
     if hermitian {
         return by_eigh(py, a, compute_uv, gpu, device, check_finite, return_report);
     }
@@ -96,9 +99,9 @@ pub(crate) fn svd<'py>(
 ///
 /// As ``svd(x, compute_uv=False)``, at about a quarter of the cost of a full decomposition.
 #[pyfunction]
-#[pyo3(signature = (x, /, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false))]
+#[pyo3(signature = (x, /, *, overwrite_a=false, check_finite=true, gpu=None, device=None, return_report=false, errors=None, autofix=None))]
 #[pyo3(
-    text_signature = "(x, /, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False)"
+    text_signature = "(x, /, *, overwrite_a=False, check_finite=True, gpu='auto', device=None, return_report=False, errors='raise', autofix=None)"
 )]
 pub(crate) fn svdvals<'py>(
     py: Python<'py>,
@@ -108,8 +111,11 @@ pub(crate) fn svdvals<'py>(
     gpu: Option<&Bound<'py, PyAny>>,
     device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
+    errors: Option<&str>,
+    autofix: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let call = call_options("svd", check_finite, gpu, device, return_report)?;
+    let fixing = Fixing::new("svd", autofix)?;
+    let call = fixing.options(call_options("svd", check_finite, gpu, device, return_report)?, errors)?;
     if let Some(there) = device_array(x).filter(|array| prefers_device(array, Vectors::None, call.device)) {
         return on_device(py, there, Vectors::None, call);
     }
@@ -172,8 +178,15 @@ fn run<'py, T: Scalar>(
     let factors = if vectors == Vectors::None {
         None
     } else {
-        let u = Output::matrices::<T>(py, "svd", batch, m, u_cols, order)?;
-        Some((u, Output::matrices::<T>(py, "svd", batch, vh_rows, n, order)?))
+        let taken = Output::matrices::<T>(py, "svd", batch, m, u_cols, order)
+            .and_then(|u| Ok((u, Output::matrices::<T>(py, "svd", batch, vh_rows, n, order)?)));
+        Some(taken.map_err(|error| {
+            let bytes = |elements: f64| elements * (count * size_of::<T>()) as f64;
+            let (m, n) = (m as f64, n as f64);
+            let needs = [bytes(m * m + n * n), bytes((m + n) * m.min(n))];
+            let options = ["full_matrices=True", "full_matrices=False"];
+            if vectors == Vectors::Full { name_what_needs_less(py, error, "svd", options, needs) } else { error }
+        })?)
     };
     let out = SvdOut { vectors: factors.as_ref().map(|(u, vh)| (u.view(), vh.view())), s: s.view() };
     let flops = 20.0 * m.max(n) as f64 * (k as f64).powi(2) * count as f64;

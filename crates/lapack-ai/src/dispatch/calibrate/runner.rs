@@ -208,7 +208,7 @@ impl<T: Scalar> Buffers<T> {
                 let vectors = case.op == OpKind::Eigh;
                 let eigenvectors = vectors.then(|| write(first, count, n, n));
                 let out = EighOut { eigenvalues: write(values, count, n, 1), eigenvectors };
-                eigh_into(a.into(), out, EighOptions { lower: true, vectors, call })
+                eigh_into(a.into(), out, EighOptions { vectors, call, ..EighOptions::default() })
             }
             OpKind::Eig | OpKind::EigVals => {
                 let right = case.op == OpKind::Eig;

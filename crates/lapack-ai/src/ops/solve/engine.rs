@@ -5,11 +5,13 @@ use super::methods::System;
 use super::structure::{Structure, bandwidths, detect, is_narrow};
 use super::{OPERATION, SolveOptions, bad_a, bad_b};
 use crate::batch::{Contention, Item, Phase, Worker};
+use crate::conditioning::threshold;
+use crate::diagnostics;
 use crate::intake::{self, Part, Want};
 use crate::ops::{remembered_query, take_in, workspace_length};
-use crate::report::Clock;
+use crate::report::{Clock, RcondSource};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{BatchView, BatchViewMut, MatrixView, Result, Scalar};
+use lapack_ai_core::{BatchView, BatchViewMut, Detail, Error, Finding, MatrixView, Result, Scalar};
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
 
@@ -33,6 +35,7 @@ pub(super) struct Engine<'a, T: Scalar> {
     pub(super) mixed: bool,
     check: bool,
     timed: bool,
+    autofix: bool,
     pub(super) lwork: usize,
     need: Need,
     pub(super) slots: Slots<T>,
@@ -97,7 +100,9 @@ impl<'a, T: Scalar> Engine<'a, T> {
             library.check_sizes(OPERATION, &[lda])?;
         }
         let lwork = match structure {
-            Structure::Symmetric | Structure::Hermitian | Structure::Auto => {
+            _ if options.call.autofix
+                || matches!(structure, Structure::Symmetric | Structure::Hermitian | Structure::Auto) =>
+            {
                 let hermitian = structure != Structure::Symmetric && T::DTYPE.is_complex();
                 let key = ((Routine::Sytrf as u16) << 4 | T::DTYPE as u16, u16::from(hermitian), n, 0, 0);
                 remembered_query(library, key, || Ok([query::<T>(library, hermitian, n), 0, 0]))?[0]
@@ -120,6 +125,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
             mixed,
             check: options.call.check_finite,
             timed,
+            autofix: options.call.autofix,
             lwork,
             need: Need::default(),
             slots: Slots::empty(),
@@ -148,7 +154,8 @@ impl<'a, T: Scalar> Engine<'a, T> {
         // A copy of a few elements can as well be a transposing one; and refinement has no transposed form.
         let straight = !self.overwrite && self.takes_complete_pivoting(structure) || self.refines(structure);
         let flipped = self.flipped && !hermitian && !straight && !bands;
-        let tentative = self.structure == Structure::Auto && structure == Structure::PositiveDefinite;
+        let guessed = self.structure == Structure::Auto || self.autofix;
+        let tentative = guessed && structure == Structure::PositiveDefinite;
         // Substitution does not write A, so a triangle is used where it lies even if it may not be overwritten.
         let only_reads =
             matches!(structure, Structure::UpperTriangular | Structure::LowerTriangular | Structure::Diagonal);
@@ -301,24 +308,79 @@ impl<'a, T: Scalar> Engine<'a, T> {
             item.taken = Some(self.taken(method.structure));
         }
         let clock = &mut clock;
-        item.rcond = match method.structure {
-            structure if self.refines(structure) => system.refined(clock, &mut item)?,
+        let rcond = match method.structure {
+            structure if self.refines(structure) => system.refined(clock, &mut item),
             // GETC2 finds no pivot among NaN and leaves its interchanges unset.
             structure @ Structure::General
                 if self.takes_complete_pivoting(structure) && swept.finite && !method.in_place && !method.flipped =>
             {
-                system.complete_pivoting(stored, clock, &mut item)?
+                system.complete_pivoting(stored, clock, &mut item)
             }
-            Structure::General | Structure::Auto => system.partial_pivoting(clock, &mut item)?,
-            Structure::Symmetric | Structure::Hermitian => system.bunch_kaufman(clock, &mut item)?,
-            Structure::PositiveDefinite => system.cholesky(clock, &mut item)?,
-            Structure::UpperTriangular | Structure::LowerTriangular => system.triangular(clock, &mut item)?,
-            Structure::Diagonal => system.diagonal(stored, clock, &mut item)?,
-            Structure::Tridiagonal => system.tridiagonal(clock, &mut item)?,
-            Structure::Banded => system.banded(clock, &mut item)?,
+            Structure::General | Structure::Auto => system.partial_pivoting(clock, &mut item),
+            Structure::Symmetric | Structure::Hermitian => system.bunch_kaufman(clock, &mut item),
+            Structure::PositiveDefinite => system.cholesky(clock, &mut item),
+            Structure::UpperTriangular | Structure::LowerTriangular => system.triangular(clock, &mut item),
+            Structure::Diagonal => system.diagonal(stored, clock, &mut item),
+            Structure::Tridiagonal => system.tridiagonal(clock, &mut item),
+            Structure::Banded => system.banded(clock, &mut item),
         };
+        item.rcond = rcond.map_err(|error| self.why_singular(error, a, &system))?;
+        item.findings = item.rcond.and_then(|(rcond, source)| self.why_doubtful(rcond, source, a, &system));
         item.lap(clock, Phase::Conditioning);
         Ok(item)
+    }
+
+    /// The matrix as far as it is A and still there: not where it was overwritten, nor a triangle that speaks for both if
+    /// the other one says something else.
+    fn visible<'m>(&self, a: MatrixView<'m, T>, method: &Method) -> Option<MatrixView<'m, T>> {
+        let whole = self.structure == Structure::Auto || method.part == Part::Full;
+        let symmetric =
+            matches!(method.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite);
+        let overwritten = method.in_place && self.overwrite;
+        (!overwritten && (whole || symmetric && diagnostics::sampled_asymmetry(a, self.lower).is_none())).then_some(a)
+    }
+
+    #[cold]
+    fn why_singular(&self, error: Error, a: MatrixView<'_, T>, system: &System<'_, T>) -> Error {
+        let method = &system.method;
+        match (error.detail(), method.structure) {
+            (&Detail::NotPositiveMinor { order, .. }, _) => {
+                let intact = (!(method.in_place && self.overwrite)).then_some(a);
+                let read = if self.lower { Part::Lower } else { Part::Upper };
+                diagnostics::not_positive(error, intact, read, Some(system.stopped(order)))
+            }
+            (
+                &Detail::ZeroPivot { index, .. },
+                Structure::UpperTriangular | Structure::LowerTriangular | Structure::Diagonal,
+            ) => error.with_findings([Finding::ZeroDiagonal { index }]),
+            (Detail::ZeroPivot { .. }, structure) => {
+                let by_lu = structure == Structure::General && !self.refines(structure);
+                let u = by_lu.then(|| system.factor());
+                let flipped = method.flipped && !self.takes_complete_pivoting(structure);
+                let symmetric = matches!(structure, Structure::Symmetric | Structure::Hermitian);
+                let null_vector = symmetric.then(|| system.null_vector());
+                diagnostics::singular(error, diagnostics::Left { a: self.visible(a, method), u, flipped, null_vector })
+            }
+            _ => error,
+        }
+    }
+
+    /// What a look at a matrix that is singular to working precision finds.
+    #[inline]
+    fn why_doubtful(
+        &self,
+        rcond: f64,
+        source: RcondSource,
+        a: MatrixView<'_, T>,
+        system: &System<'_, T>,
+    ) -> Option<Box<Vec<Finding>>> {
+        if rcond >= threshold::<T>() || !system.worker.is_worth_a_look(rcond) {
+            return None;
+        }
+        let a = self.visible(a, &system.method)?;
+        // SAFETY: the slot has n elements, and every source but the diagonal leaves the probe's solution there.
+        let y = unsafe { std::slice::from_raw_parts(system.worker.scratch.at(self.slots.y), self.n) };
+        Some(Box::new(diagnostics::ill_conditioned(a, rcond, (source != RcondSource::Diagonal).then_some(y))))
     }
 }
 

@@ -5,6 +5,7 @@ use super::failure;
 use super::structure::Structure;
 use crate::batch::{Item, Phase, Worker};
 use crate::conditioning::{self, Rcond};
+use crate::diagnostics::{Stopped, Triangle};
 use crate::intake::{self, Part, Want};
 use crate::report::{Clock, RcondSource};
 use lapack_ai_core::{MatrixView, Real, Result, Scalar};
@@ -55,6 +56,42 @@ impl<T: Scalar> System<'_, T> {
         self.original.map_or(self.norm1, |original| intake::symmetric_norm1(original, self.method.part))
     }
 
+    /// What a factorisation has written, for a look at it.
+    pub(super) fn factor(&self) -> Triangle<'_, T> {
+        // SAFETY: see `System`.
+        unsafe { Triangle::new(self.a, self.lda) }
+    }
+
+    /// Cholesky's factor as far as it came, with the order of the minor that failed.
+    pub(super) fn stopped(&self, order: usize) -> Stopped<'_, T> {
+        let (upper, flipped) = (self.method.part == Part::Upper, self.method.flipped);
+        Stopped { factor: self.factor(), upper, flipped, order }
+    }
+
+    /// After Bunch-Kaufman's factorisation met a zero pivot: with a tiny number in its place the probe's solution is
+    /// nearly a null vector, since the inverse stretches what A squeezes.
+    pub(super) fn null_vector(&self) -> &[T] {
+        let n = self.engine.n;
+        let (library, pivots) = (self.worker.library, self.pivots());
+        let tiny = T::from_real(T::Real::EPSILON * self.norm1.max(f64::MIN_POSITIVE));
+        for i in 0..n {
+            // SAFETY: see `System`; SYTRF wrote n pivots, negative ones for blocks of order 2.
+            unsafe {
+                let diagonal = self.a.add(i * (self.lda + 1));
+                if *diagonal == T::ZERO && library.read_int_at(pivots, i) > 0 {
+                    *diagonal = tiny;
+                }
+            }
+        }
+        let y = self.probe();
+        let hermitian = self.method.structure == Structure::Hermitian;
+        // SAFETY: see `System`; y has n elements.
+        unsafe {
+            library.sytrs(hermitian, self.method.part.uplo(), n, 1, self.a, self.lda, pivots, y, n);
+            std::slice::from_raw_parts(y, n)
+        }
+    }
+
     #[inline]
     pub(super) fn complete_pivoting(
         &self,
@@ -93,6 +130,11 @@ impl<T: Scalar> System<'_, T> {
             (self.worker.scratch.at(self.engine.slots.work), self.worker.scratch.at(self.engine.slots.aux).cast());
         // SAFETY: see `System`.
         let rcond = unsafe { library.gecon(b'1', n, self.a, self.lda, T::Real::from_f64(self.norm1), work, aux) };
+        let y = self.probe();
+        if info == 0 {
+            // SAFETY: see `System`; y has n elements.
+            unsafe { library.getrs(b'N', n, 1, self.a, self.lda, rows, y, n) };
+        }
         Ok(Some((if info != 0 || rcond.is_nan() { 0.0 } else { rcond }, RcondSource::Estimator)))
     }
 
