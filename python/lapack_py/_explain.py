@@ -103,9 +103,7 @@ def _condition(fields: dict[str, Any]) -> Condition:
 
 def _explanation(fields: dict[str, Any]) -> Explanation:
     text = fields.pop("report")
-    own = {
-        name: fields[name] for name in ("routine", "info", "code", "severity", "summary", "meaning", "cause", "when")
-    }
+    own = {name: fields[name] for name in ("routine", "info", "code", "severity", "summary", "meaning", "cause", "when")}
     argument = fields["argument"]
     return Explanation(
         **own,
