@@ -2,9 +2,10 @@
 
     python bench/monitor_overhead.py [--quick] [--events N] [--output bench/results/cpu/monitor.json]
 
-Each round is timed by the clock and by the processor time of the whole process, monitor and server included; the ratio to the
-round with the monitor off just before it is what counts, and the median of the ratios is reported, with the quartiles: the noise of
-a shared machine is larger than what is measured. The page is a WebSocket that reads everything, from another process.
+Each round is timed by the clock and by the processor time of the whole process, monitor and server included; the ratio
+to the round with the monitor off just before it is what counts. Reported is the median of the ratios, with the quartiles:
+the noise of a shared machine is larger than what is measured. The page is a WebSocket that reads everything, from another
+process.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ import base64, os, socket, sys
 port, token = int(sys.argv[1]), sys.argv[2]
 s = socket.create_connection(("127.0.0.1", port))
 key = base64.b64encode(os.urandom(16)).decode()
-s.sendall((f"GET /api/stream HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
-           f"Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: {key}\\r\\n"
+s.sendall((f"GET /api/stream HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nConnection: Upgrade\\r\\n"
+           f"Upgrade: websocket\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: {key}\\r\\n"
            f"Sec-WebSocket-Protocol: lapack-ai, lapack-ai.token.{token}\\r\\n\\r\\n").encode())
 assert s.recv(4096).startswith(b"HTTP/1.1 101"), "no stream"
 print("open", flush=True)
@@ -159,10 +160,7 @@ def main() -> None:
     tenth = 10 if arguments.quick else 1
     workloads = {
         "solve 4x4, 1,000,000 one by one": (small_solves(100_000 // tenth), 10),
-        "solve, matmul, svdvals, 64 to 2000": (
-            mixed([64, 100, 200, 350, 500, 1000] + ([2000] if tenth == 1 else [])),
-            5,
-        ),
+        "solve, matmul, svdvals, 64 to 2000": (mixed([64, 100, 200, 350, 500, 1000, *([2000] * (tenth == 1))]), 5),
         "svd 4000": (one_svd(4000 // (4 if tenth > 1 else 1)), 1 if tenth == 1 else 2),
     }
     results: dict[str, object] = {"machine": {"processor": processor(), "cores": os.cpu_count()}, "workloads": {}}

@@ -62,7 +62,7 @@ class Monitor:
         return self._native.running_now
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything the page shows of this process, as plain data; seconds and bytes throughout. Empty after ``close()``."""
+        """Everything the page shows of this process, as plain data, in seconds and bytes. Empty after ``close()``."""
         told = json.loads(self._native.snapshot_json())
         return told if isinstance(told, dict) else {}
 
@@ -121,16 +121,16 @@ def monitor(
     history: bool = True,
     publish: bool = False,
 ) -> Monitor:
-    """Watch the calls of this process, and show them on a page: what ran where, how fast, and what would have been faster.
+    """Watch this process, and show on a page what ran where, how fast, and what would have been faster.
 
-    The page is reachable from this machine only, and only with the token in its address. It cannot change anything. If a
-    monitor runs already, that one is returned.
+    The page is reachable from this machine only, and only with the token in its address. It cannot change anything.
+    If a monitor runs already, that one is returned.
 
     Parameters
     ----------
     port : int, optional
-        The page's port; 0 for any that is free. By default ``LAPACK_DASHBOARD_PORT`` or 8080, and any that is free where
-        that one is taken.
+        The page's port; 0 for any that is free. By default ``LAPACK_DASHBOARD_PORT`` or 8080, and any that is free
+        where that one is taken.
     address : str
         The IP address to listen on. One that other machines reach needs a ``token``.
     token : str, optional
@@ -151,7 +151,8 @@ def monitor(
 
     Notes
     -----
-    Calls shorter than 0.1 ms are counted, and some of them timed; all others, and every failure and warning, are recorded.
+    Calls shorter than 0.1 ms are counted, and some of them timed; all others, and every failure and warning, are
+    recorded.
     A forked child is not watched; it may start its own monitor.
     """
     global _current

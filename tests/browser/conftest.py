@@ -1,7 +1,7 @@
 """The tests of the dashboard in a real browser: `pytest tests/browser`.
 
-They drive the Chromium of the system through Playwright. Without either, one test is left, which is skipped and says what is
-missing. Pictures go to out/browser, or where LAPACK_AI_SCREENSHOTS says.
+They drive the Chromium of the system through Playwright. Without either, one test is left, which is skipped and says
+what is missing. Pictures go to out/browser, or where LAPACK_AI_SCREENSHOTS says.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_every_call_is_counted_and_places_in_the_program_are_known(monitor):
         lap.solve(large, c)
         lap.pinv(large)
     told = monitor.snapshot()
-    assert told["totals"]["calls"] == 30_040
+    assert told["totals"]["calls"] == 30_060, "20 of solve, and an svd and a product of each pinv"
     assert told["totals"]["dropped"] == 0
     assert 10 < told["totals"]["timed"] < 10_000
     callers = {place for row in told["rows"] for place in row["callers"]}

@@ -170,3 +170,19 @@ fn an_observer_that_wants_every_call_gets_it_beside_one_that_samples_and_hidden_
     let counts = sampler.counts();
     assert_eq!((*every.0.lock().unwrap(), counts.told, counts.counted), (1000, 1000, 0));
 }
+
+#[test]
+fn what_was_counted_is_told_before_a_subscription_ends_and_not_to_who_came_later() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (first, second) = (Arc::new(Sampler::default()), Arc::new(Sampler::default()));
+    let subscription = subscribe(Arc::clone(&first) as Arc<dyn Observer>);
+    let (a, b) = system(4, 1.0);
+    (0..1000).for_each(|_| solve_once(&a, &b));
+    let _later = subscribe(Arc::clone(&second) as Arc<dyn Observer>);
+    (0..1000).for_each(|_| solve_once(&a, &b));
+    drop(subscription);
+    tell_counts();
+    let sums = |counts: &Counts| counts.told + counts.counted;
+    assert_eq!(sums(&first.counts()), 2000);
+    assert_eq!(sums(&second.counts()), 1000);
+}

@@ -105,6 +105,8 @@ fn replace(change: impl FnOnce(&mut Vec<(u64, Arc<dyn Observer>)>)) -> Option<Ob
 
 /// Tells `observer` of calls from now on.
 pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
+    // What was counted until now is not this one's.
+    tell_counts();
     let _inside = fork::inside();
     let mut id = 1;
     replace(|list| {
@@ -116,6 +118,7 @@ pub fn subscribe(observer: Arc<dyn Observer>) -> Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        tell_counts();
         let inside = fork::inside();
         let former = replace(|list| list.retain(|(id, _)| *id != self.id));
         drop(inside);
@@ -141,6 +144,12 @@ pub fn unobserved<R>(work: impl FnOnce() -> R) -> R {
     HIDDEN.set(HIDDEN.get() + 1);
     let _shown = Shown;
     work()
+}
+
+/// What was counted before a fork is the parent's.
+#[cfg(unix)]
+pub(crate) fn in_child() {
+    tally::forget();
 }
 
 /// Tells the observers that sample what was counted by all threads until now.

@@ -210,3 +210,13 @@ pub(super) fn take_all() -> Vec<Tally> {
     let counters = registry.all.iter().flat_map(|counters| &counters.0);
     counters.filter_map(|counter| counter.take(&lock(&counter.kind))).collect()
 }
+
+/// Drops what was counted, in a forked child: no lock that the parent's threads may have held is waited for.
+#[cfg(unix)]
+pub(super) fn forget() {
+    let Ok(registry) = REGISTRY.try_lock() else { return };
+    for counter in registry.all.iter().flat_map(|counters| &counters.0) {
+        counter.calls.store(0, Ordering::Relaxed);
+        counter.rcond.store(NO_RCOND, Ordering::Relaxed);
+    }
+}
