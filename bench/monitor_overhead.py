@@ -2,10 +2,10 @@
 
     python bench/monitor_overhead.py [--quick] [--events N] [--output bench/results/cpu/monitor.json]
 
-Each round is timed by the clock and by the processor time of the whole process, monitor and server included; the ratio
-to the round with the monitor off just before it is what counts. Reported is the median of the ratios, with the quartiles:
-the noise of a shared machine is larger than what is measured. The page is a WebSocket that reads everything, from another
-process.
+Each round is timed by the clock and by the processor time of the whole process, monitor and server included; the
+ratio to the round with the monitor off just before it is what counts. Reported is the median of the ratios, with the
+quartiles: the noise of a shared machine is larger than what is measured. The page is a WebSocket that reads everything,
+from another process.
 """
 
 from __future__ import annotations
