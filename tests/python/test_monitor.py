@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -95,6 +96,18 @@ def test_metrics_are_clean_by_prometheus_own_parser_and_agree_with_the_snapshot(
     assert buckets[-1].value == 25
 
 
+def test_the_dashboard_for_grafana_asks_for_metrics_that_there_are(monitor):
+    a, b = system(50)
+    lap.solve(a, b)
+    text = Path("crates/monitor/src/metrics.rs").read_text()
+    panels = json.loads(Path("deploy/grafana/lapack-ai.json").read_text())["panels"]
+    asked = {name for panel in panels for name in re.findall(r"\b(?:lapack_ai|hw)_\w+", panel["targets"][0]["expr"])}
+    assert len(asked) >= 10
+    known = set(re.findall(r'"((?:lapack_ai|hw)_\w+)"', text))
+    known |= {name + suffix for name in known for suffix in ("_bucket", "_sum", "_count")}
+    assert asked <= known, asked - known
+
+
 def test_exports_are_tables_and_json(monitor):
     a, b = system(80)
     lap.solve(a, b)
@@ -149,15 +162,19 @@ with lap.monitor(port=0, history=False) as monitor:
 
 
 def test_advice_on_ill_conditioned_systems_gives_a_solution_of_small_norm(monitor):
-    a, b = np.vander(np.linspace(1, 2, 30)), np.ones(30)
+    # 20 singular values of 1 and 10 below the precision: a clear rank.
+    orthogonal = np.linalg.qr(np.random.default_rng(0).standard_normal((30, 30)))[0]
+    a = orthogonal @ np.diag([1.0] * 20 + [1e-18] * 10) @ orthogonal.T
+    b = a @ np.ones(30)
     for _ in range(6):
         with pytest.warns(lap.IllConditionedWarning):
             lap.solve(a, b)
     told = recommendation(monitor, "conditioning")
     names = {"lap": lap, "A": a, "b": b}
     exec(told["code"], names)
-    assert names["rank"] < 30
-    assert np.linalg.norm(a @ names["x"] - b) < 1e-6
+    assert names["rank"] == 20
+    assert np.linalg.norm(a @ names["x"] - b) < 1e-13
+    assert np.linalg.norm(names["x"]) <= np.linalg.norm(np.ones(30))
 
 
 def test_advice_on_fallbacks_tells_the_reason_and_its_code_runs(monitor, capsys):

@@ -126,7 +126,8 @@ pub(crate) fn top(arguments: &TopArguments) -> ExitCode {
         } else if !arguments.once || shown >= 2 {
             super::say(&render_top(processes, width, height));
         }
-        !STOP.load(Ordering::Relaxed) && !(arguments.once && shown >= 2)
+        let done = arguments.once && shown >= 2;
+        !done && !STOP.load(Ordering::Relaxed)
     };
     if screen {
         let _ = write!(io::stdout(), "\x1b[?1049h\x1b[?25l");

@@ -153,7 +153,7 @@ impl Aggregate {
         if self.rows.len() >= MOST_ROWS && !self.rows.contains_key(&key) {
             key = Key { operation: "other", dtype: "any", size: 0, batched: false, engine: engine.name() };
         }
-        let sums = self.rows.entry(key).or_insert_with(|| Sums {
+        self.rows.entry(key).or_insert_with(|| Sums {
             row: Row {
                 operation: key.operation.into(),
                 dtype: key.dtype.into(),
@@ -164,8 +164,7 @@ impl Aggregate {
                 ..Row::default()
             },
             ..Sums::default()
-        });
-        sums
+        })
     }
 
     /// Numbers that grow with every call, told or counted.

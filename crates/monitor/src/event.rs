@@ -134,7 +134,7 @@ impl Recorder {
         let next = now + LOOK_EVERY.as_nanos() as u64;
         let mine =
             now >= due && self.next_look.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        mine.then(|| where_am_i())?.map(|text| shortened(&text))
+        mine.then(where_am_i)?.map(|text| shortened(&text))
     }
 }
 
