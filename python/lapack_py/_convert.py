@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,8 @@ def _readable(array: NDArray[Any], operation: str, name: str) -> NDArray[Any]:
         raise _refuse_objects(array, operation, name)
     elif array.dtype.names:
         fields = ", ".join(array.dtype.names)
-        fix = ("safe", f"use numpy.lib.recfunctions.structured_to_unstructured({name}).")
-        raise _refuse_type(operation, name, f"is a structured array of the fields {fields}", fix)
+        fix = ("maybe", f"use numpy.lib.recfunctions.structured_to_unstructured({name}).")
+        raise _refuse_type(operation, name, f"has a structured dtype with the fields {fields}", fix)
     elif char not in _COMPUTED:
         array = _converted_by_autofix(array, operation, name)
     array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["A"])
@@ -94,12 +95,12 @@ def _refuse_objects(array: NDArray[Any], operation: str, name: str) -> LapackErr
     """The error for an array of Python objects, with the first one that is no number, which made it so."""
     for place in np.ndindex(array.shape):
         item = array[place]
-        if not isinstance(item, (int, float, complex, np.number)):
+        if not isinstance(item, numbers.Number):
             shown = repr(item) if item is None or isinstance(item, str) else f"an object of type {type(item).__name__}"
             at = f"row {place[-2]}, column {place[-1]}" if len(place) >= 2 else f"index {place[0]}"
             fix = ("needs-value", "fill in a number there, or drop the row.")
-            return _refuse_type(operation, name, f"has {shown} at {at} (dtype object)", fix)
-    fix = ("maybe", f"convert it: numpy.asarray({name}, dtype='float64').")
+            return _refuse_type(operation, name, f"has dtype object: {shown} at {at}", fix)
+    fix = ("maybe", f"convert it, if it holds numbers: numpy.asarray({name}, dtype='float64').")
     return _refuse_type(operation, name, "has dtype object", fix)
 
 

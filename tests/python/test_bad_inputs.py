@@ -404,11 +404,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
         lap.ShapeError,
         "leading dimensions [2] of x1 and [4] of x2",
     ),
-    "solve, zero": (lambda: lap.solve(np.zeros((N, N)), ONES), lap.SingularMatrixError, "pivot 0 of 4 is exactly 0"),
+    "solve, zero": (lambda: lap.solve(np.zeros((N, N)), ONES), lap.SingularMatrixError, "all its elements are 0"),
     "solve, two equal rows": (
         lambda: lap.solve([[1.0, 2.0], [1.0, 2.0]], [1.0, 1.0]),
         lap.SingularMatrixError,
-        "use lstsq for the least-norm solution",
+        "rows 0 and 1 are equal",
     ),
     "solve, one of three singular": (
         lambda: lap.solve(one_bad(GOOD, 1, 0.0), np.ones((N, 1))),
@@ -428,17 +428,17 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
     "solve, a zero on the diagonal": (
         lambda: lap.solve(np.triu(GOOD) * [1, 0, 1, 1], ONES, assume_a="upper triangular"),
         lap.SingularMatrixError,
-        "pivot 1 of 4",
+        "a[1, 1] is 0",
     ),
     "solve, diagonal with a zero": (
         lambda: lap.solve(np.diag([1.0, 2.0, 0.0]), np.ones(3), assume_a="diagonal"),
         lap.SingularMatrixError,
-        "pivot 2 of 3",
+        "a[2, 2] is 0",
     ),
     "cholesky, indefinite": (
         lambda: lap.cholesky([[1.0, 2.0], [2.0, 1.0]]),
         lap.NotPositiveDefiniteError,
-        "minor 2 of 2 is not positive",
+        "its smallest eigenvalue is about -1",
     ),
     "cholesky, one of three": (
         lambda: lap.cholesky(one_bad(GOOD, 2, -GOOD)),

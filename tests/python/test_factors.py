@@ -194,7 +194,7 @@ def test_no_right_hand_sides_have_no_solutions():
 
 def test_a_singular_matrix_is_factorised_with_a_warning_and_refused_by_lu_solve():
     a = np.array([np.eye(3), np.ones((3, 3)), np.diag([1.0, 0, 1])])
-    with pytest.warns(lap.IllConditionedWarning, match="a is singular: pivot 1 of 3 is exactly 0") as caught:
+    with pytest.warns(lap.IllConditionedWarning, match=r"a is singular: columns 0 and 1 are equal") as caught:
         packed, piv = lap.lu_factor(a)
     assert caught[0].message.failed == [1, 2]
     assert (caught[0].message.operation, caught[0].message.rcond) == ("lu_factor", 0)
@@ -206,7 +206,7 @@ def test_a_singular_matrix_is_factorised_with_a_warning_and_refused_by_lu_solve(
         assert rows.dtype == np.int32
     error = refuses(lambda: lap.lu_solve((packed, piv), np.ones(3)), lap.SingularMatrixError, "lu is singular")
     assert error.failed == [1, 2]
-    assert "row 1, column 1 is 0" in error.report()
+    assert "lu[1, 1] is 0" in error.report()
 
 
 @pytest.mark.parametrize("lower", [False, True])
@@ -214,9 +214,9 @@ def test_a_zero_on_the_diagonal_of_a_triangle_is_named(lower):
     a = np.broadcast_to(np.eye(4), (3, 4, 4)).copy()
     a[1, 2, 2] = 0
     call = lambda: lap.solve_triangular(a, np.ones(4), lower=lower)  # noqa: E731
-    error = refuses(call, lap.SingularMatrixError, "a is singular: pivot 2 of 4 is exactly 0 (matrix 1 of 3)")
+    error = refuses(call, lap.SingularMatrixError, "a is singular: a[2, 2] is 0 (matrix 1 of 3)")
     assert error.failed == [1]
-    assert "row 2, column 2 is 0" in error.report()
+    assert "pivot: 2 of 4" in error.report()
     with pytest.raises(np.linalg.LinAlgError):
         scipy_linalg.solve_triangular(a[1], np.ones(4), lower=lower)
     assert lap.solve_triangular(a, np.ones(4), lower=lower, unit_diagonal=True).shape == (3, 4)

@@ -108,5 +108,5 @@ fn the_first_leading_minor_that_is_not_positive_is_named() {
     let data = [4.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, -1.0];
     let error = cholesky(MatrixView::row_major(&data, 3, 3).unwrap(), false, CallOptions::default()).unwrap_err();
     assert_eq!((error.code(), error.info(), error.routine()), (Code::NotPositiveDefinite, Some(3), Some("dpotrf")));
-    assert!(error.summary().contains("minor 3 of 3 is not positive"), "{error}");
+    assert!(error.report().contains("minor: 3 of 3 is not positive"), "{}", error.report());
 }

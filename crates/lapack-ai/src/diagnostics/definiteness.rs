@@ -28,20 +28,21 @@ const STEPS: usize = 24;
 /// Pairs looked at after a success.
 const SAMPLE: usize = 128;
 
-/// The pair of elements that differ most from symmetry, or the triangle that is empty; `lower` was read.
-pub(super) fn asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool) -> Option<Finding> {
+/// The pair of elements that differ most from symmetry (`hermitian`: from each other's conjugates), or the triangle that is
+/// empty; `lower` was read.
+pub(super) fn asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool, hermitian: bool) -> Option<Finding> {
     let n = a.rows();
     let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i, j)));
-    judge(a, lower, pairs)
+    judge(a, lower, hermitian, pairs)
 }
 
 /// As [`asymmetry`], from a sample of at most [`SAMPLE`] pairs: for calls that succeeded.
 #[inline]
-pub(crate) fn sampled_asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool) -> Option<Finding> {
+pub(crate) fn sampled_asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool, hermitian: bool) -> Option<Finding> {
     let n = a.rows();
     let count = n * n.saturating_sub(1) / 2;
     if count <= SAMPLE {
-        return asymmetry(a, lower);
+        return asymmetry(a, lower, hermitian);
     }
     // Along diagonals that wrap around: every row and every distance comes in turn.
     let pairs = (0..SAMPLE).map(move |k| {
@@ -50,7 +51,7 @@ pub(crate) fn sampled_asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool) ->
         let j = (i + distance) % n;
         (i.max(j), i.min(j))
     });
-    judge(a, lower, pairs.filter(|(i, j)| i != j))
+    judge(a, lower, hermitian, pairs.filter(|(i, j)| i != j))
 }
 
 /// Whether `c` is a symmetric matrix with elements off its diagonal, which no triangular factor is. From a sample.
@@ -67,7 +68,12 @@ pub(crate) fn is_whole<T: Scalar>(c: MatrixView<'_, T>) -> bool {
 
 /// Judges pairs `(i, j)` with `i > j`.
 #[inline]
-fn judge<T: Scalar>(a: MatrixView<'_, T>, lower: bool, pairs: impl Iterator<Item = (usize, usize)>) -> Option<Finding> {
+fn judge<T: Scalar>(
+    a: MatrixView<'_, T>,
+    lower: bool,
+    hermitian: bool,
+    pairs: impl Iterator<Item = (usize, usize)>,
+) -> Option<Finding> {
     let (mut worst, mut at, mut largest) = (0.0_f64, (0, 0), 0.0_f64);
     let (mut below, mut above) = (0.0_f64, 0.0_f64);
     for (i, j) in pairs {
@@ -76,7 +82,8 @@ fn judge<T: Scalar>(a: MatrixView<'_, T>, lower: bool, pairs: impl Iterator<Item
         below = below.max(size_here);
         above = above.max(size_there);
         largest = largest.max(size_here).max(size_there);
-        let difference = here.sub(there.conj()).modulus();
+        let mirrored = if hermitian { there.conj() } else { there };
+        let difference = here.sub(mirrored).modulus();
         if difference > worst {
             (worst, at) = (difference, (i, j));
         }
@@ -94,7 +101,7 @@ fn judge<T: Scalar>(a: MatrixView<'_, T>, lower: bool, pairs: impl Iterator<Item
     }
     let (i, j) = at;
     let (here, there) = (a.get(j, i).to_complex128(), a.get(i, j).to_complex128());
-    Some(Finding::NotSymmetric { row: j, col: i, here, there, hermitian: T::DTYPE.is_complex() })
+    Some(Finding::NotSymmetric { row: j, col: i, here, there, hermitian: hermitian && T::DTYPE.is_complex() })
 }
 
 /// The part of Cholesky's factor that was there when it stopped.
@@ -366,24 +373,24 @@ mod tests {
     #[test]
     fn an_asymmetric_pair_is_named_and_a_stored_triangle_is_none() {
         let a = [1.0, 2.0, 3.0, 2.0, 1.0, 4.0, 3.0, 9.0, 1.0];
-        let found = asymmetry(MatrixView::row_major(&a, 3, 3).unwrap(), true);
+        let found = asymmetry(MatrixView::row_major(&a, 3, 3).unwrap(), true, true);
         assert_eq!(
             found,
             Some(Finding::NotSymmetric { row: 1, col: 2, here: 4.0.into(), there: 9.0.into(), hermitian: false })
         );
         let lower = [1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 3.0, 9.0, 1.0];
         let lower = MatrixView::row_major(&lower, 3, 3).unwrap();
-        assert_eq!(asymmetry(lower, true), None);
-        assert_eq!(asymmetry(lower, false), Some(Finding::EmptyTriangle { lower: false }));
+        assert_eq!(asymmetry(lower, true, true), None);
+        assert_eq!(asymmetry(lower, false, true), Some(Finding::EmptyTriangle { lower: false }));
         let nan = f64::NAN;
         let unread = [1.0, nan, 2.0, 1.0];
-        assert_eq!(asymmetry(MatrixView::row_major(&unread, 2, 2).unwrap(), true), None);
+        assert_eq!(asymmetry(MatrixView::row_major(&unread, 2, 2).unwrap(), true, true), None);
     }
 
     #[test]
     fn a_sample_finds_a_matrix_that_is_not_symmetric_at_all() {
         let n = 300;
         let data: Vec<f64> = (0..n * n).map(|k| ((k * 31) % 17) as f64).collect();
-        assert!(sampled_asymmetry(MatrixView::row_major(&data, n, n).unwrap(), true).is_some());
+        assert!(sampled_asymmetry(MatrixView::row_major(&data, n, n).unwrap(), true, true).is_some());
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn not_positive<T: Scalar>(
 ) -> Error {
     let Some(a) = a else { return error };
     let lower = read == Part::Lower;
-    let mut findings: Vec<Finding> = asymmetry(a, lower).into_iter().collect();
+    let mut findings: Vec<Finding> = asymmetry(a, lower, true).into_iter().collect();
     let spectrum = smallest_eigenvalue(a, lower, stopped);
     if let Some(Finding::SmallestEigenvalue { negligible: true, .. }) = spectrum {
         if findings.is_empty() {
@@ -128,7 +128,7 @@ const LOOKED_AT: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Triangles {
     /// The lower or the upper one by default: the other one is to mirror it.
-    Mirrored { lower: bool },
+    Mirrored { lower: bool, hermitian: bool },
     /// Chosen: it is to have something in it.
     Chosen { lower: bool },
 }
@@ -141,10 +141,13 @@ pub(crate) fn warn_of_asymmetry<T: Scalar>(
     triangles: Triangles,
     report: &mut Report,
 ) {
-    let (Triangles::Mirrored { lower } | Triangles::Chosen { lower }) = triangles;
+    let (lower, hermitian) = match triangles {
+        Triangles::Mirrored { lower, hermitian } => (lower, hermitian),
+        Triangles::Chosen { lower } => (lower, false),
+    };
     let count = a.count();
     for matrix in (0..count.min(LOOKED_AT)).map(|k| k * count / count.min(LOOKED_AT)) {
-        if let Some(finding) = sampled_asymmetry(a.matrix(matrix), lower) {
+        if let Some(finding) = sampled_asymmetry(a.matrix(matrix), lower, hermitian) {
             let name = argument.name;
             let text = match finding {
                 Finding::EmptyTriangle { .. } => finding.sentence(name),

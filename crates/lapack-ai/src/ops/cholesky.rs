@@ -181,7 +181,7 @@ fn run<T: Scalar>(
     batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     blank_failed(factor, report);
     if !in_place {
-        let triangles = Triangles::Mirrored { lower: read == Part::Lower };
+        let triangles = Triangles::Mirrored { lower: read == Part::Lower, hermitian: true };
         diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
     }
     Ok(())

@@ -177,8 +177,11 @@ fn run<T: Scalar>(
     out.eigenvectors.iter().for_each(|v| blank_failed(v, report));
     if !job.in_place(out, a.view.matrix(0)) {
         let lower = options.lower;
-        let triangles =
-            if options.warn_of_asymmetry { Triangles::Mirrored { lower } } else { Triangles::Chosen { lower } };
+        let triangles = if options.warn_of_asymmetry {
+            Triangles::Mirrored { lower, hermitian: true }
+        } else {
+            Triangles::Chosen { lower }
+        };
         diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
     }
     Ok(())

@@ -14,8 +14,7 @@ use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
 use lapack_ai_core::{
-    Applicability, Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result,
-    Scalar,
+    Applicability, Argument, BatchView, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Real, Result, Scalar,
 };
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;

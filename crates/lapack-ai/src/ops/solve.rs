@@ -185,7 +185,8 @@ fn run<T: Scalar>(
     if matches!(options.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite)
         && !overwrite
     {
-        let triangles = Triangles::Mirrored { lower: options.lower };
+        let triangles =
+            Triangles::Mirrored { lower: options.lower, hermitian: options.structure != Structure::Symmetric };
         diagnostics::warn_of_asymmetry(Argument::at(0, "a"), matrices, triangles, report);
     }
     if options.call.autofix {

@@ -337,7 +337,12 @@ impl<'a, T: Scalar> Engine<'a, T> {
         let symmetric =
             matches!(method.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite);
         let overwritten = method.in_place && self.overwrite;
-        (!overwritten && (whole || symmetric && diagnostics::sampled_asymmetry(a, self.lower).is_none())).then_some(a)
+        (!overwritten
+            && (whole
+                || symmetric
+                    && diagnostics::sampled_asymmetry(a, self.lower, method.structure != Structure::Symmetric)
+                        .is_none()))
+        .then_some(a)
     }
 
     #[cold]
