@@ -2,9 +2,9 @@
 
     python bench/diagnostics_cost.py OUT.json --baseline FOLDER
 
-FOLDER has the other version's package (``pip install --target FOLDER WHEEL``). Both are timed in processes of their own, in
-turns; each figure is the median over the turns of the fastest of several calls, and the ratio is taken turn by turn, since
-other work on the machine changes both alike. The share of the conditioning is what the report of a call says.
+FOLDER has the other version's package (``pip install --target FOLDER WHEEL``). Both are timed in processes of their
+own, in turns; each figure is the median over the turns of the fastest of several calls, and the ratio is taken turn by
+turn, since other work on the machine changes both alike. The share of the conditioning is what a call's report says.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def main() -> None:
         }
         rows.append(row)
         print(
-            f"{name:34s} {row['seconds'] * 1e6:12.2f} us  ratio {row['ratio']:.3f}  extra {row['extra_seconds'] * 1e9:9.0f} ns"
+            f"{name:34s} {row['seconds'] * 1e6:12.2f} us  ratio {row['ratio']:.3f}",
+            f" extra {row['extra_seconds'] * 1e9:9.0f} ns",
         )
     arguments.out.write_text(json.dumps({"turns": arguments.turns, "calls": rows}, indent=1) + "\n")
 
