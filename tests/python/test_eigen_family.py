@@ -433,7 +433,7 @@ REFUSED = {
         lap.LapackError,
         "exclude each other",
     ),
-    "indices reversed": (lambda: lap.eigh(GOOD, subset_by_index=(2, 1)), lap.LapackError, "in order, from 0 to 2"),
+    "indices reversed": (lambda: lap.eigh(GOOD, subset_by_index=(2, 1)), lap.LapackError, "indices in order from 0 to 2"),
     "indices too large": (lambda: lap.eigh(GOOD, subset_by_index=(0, 3)), lap.LapackError, "from 0 to 2"),
     "indices negative": (lambda: lap.eigh(GOOD, subset_by_index=(-1, 1)), lap.LapackError, "counted from 0"),
     "indices broken": (lambda: lap.eigh(GOOD, subset_by_index=(0.5, 1)), lap.LapackError, "whole numbers"),
