@@ -248,7 +248,11 @@ REFUSED: dict[str, tuple[Any, type, str]] = {
     "complex long double": (GOOD.astype(np.clongdouble), lap.DTypeError, ".astype('complex128')"),
     "dates": (np.zeros((N, N), "M8[s]"), lap.DTypeError, "has dtype datetime64[s]"),
     "time differences": (np.zeros((N, N), "m8[s]"), lap.DTypeError, "has dtype timedelta64[s]"),
-    "records": (np.zeros((N, N), [("x", "f8"), ("y", "f8")]), lap.DTypeError, "has a structured dtype with the fields x, y. "),
+    "records": (
+        np.zeros((N, N), [("x", "f8"), ("y", "f8")]),
+        lap.DTypeError,
+        "has a structured dtype with the fields x, y. ",
+    ),
     "void": (np.zeros((N, N), "V8"), lap.DTypeError, "has dtype |V8"),
     "NumPy's strings": (np.full((2, 2), "1", np.dtypes.StringDType()), lap.DTypeError, "convert text to numbers"),
     "masked entries": (np.ma.masked_less(GOOD, 0.1), lap.DTypeError, "masked entr"),

@@ -308,7 +308,9 @@ def test_exp_of_a_matrix_whose_norm_is_beyond_the_range_ends(dtype: str) -> None
     if a.dtype.kind == "c":
         a *= 1 + 1j
     for given in (a, -a, np.stack([a, np.eye(2, dtype=dtype)])):
-        with pytest.warns(lap.ResultOverflowWarning, match=rf"^expm: the result overflows {dtype} .*norm\(A, 1\) is inf\."):
+        with pytest.warns(
+            lap.ResultOverflowWarning, match=rf"^expm: the result overflows {dtype} .*norm\(A, 1\) is inf\."
+        ):
             ours = lap.expm(given)
         assert ours.shape == given.shape
         assert ours.dtype == given.dtype

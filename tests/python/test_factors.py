@@ -194,7 +194,9 @@ def test_no_right_hand_sides_have_no_solutions():
 
 def test_a_singular_matrix_is_factorised_with_a_warning_and_refused_by_lu_solve():
     a = np.array([np.eye(3), np.ones((3, 3)), np.diag([1.0, 0, 1])])
-    with pytest.warns(lap.IllConditionedWarning, match=r"singular: pivot 1 of 3 is exactly 0 \(matrix 1 and 1 more") as caught:
+    with pytest.warns(
+        lap.IllConditionedWarning, match=r"singular: pivot 1 of 3 is exactly 0 \(matrix 1 and 1 more"
+    ) as caught:
         packed, piv = lap.lu_factor(a)
     assert caught[0].message.cause == "columns 0 and 1 are equal (and 1 more)"
     assert caught[0].message.failed == [1, 2]
@@ -383,7 +385,9 @@ def test_a_downdate_that_loses_definiteness_names_the_minor_and_the_matrices():
     factors = np.stack([2 * np.eye(3)] * 3)
     x = np.array([[0, 1.0, 0], [0, 2.0, 0], [3.0, 0, 0]])
     call = lambda: lap.cholesky_update(factors, x, downdate=True)  # noqa: E731
-    error = refuses(call, lap.NotPositiveDefiniteError, "is not positive definite, from minor 2 of 3 on (matrix 1 and 1 more")
+    error = refuses(
+        call, lap.NotPositiveDefiniteError, "is not positive definite, from minor 2 of 3 on (matrix 1 and 1 more"
+    )
     assert error.failed == [1, 2]
     assert error.code == "LAP-E011"
 

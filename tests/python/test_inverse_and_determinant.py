@@ -138,7 +138,9 @@ def test_det_is_finite_where_the_partial_products_are_not():
     a = np.diag([1e200, 1e200, 1e-200, -1e-200, 3.0])
     assert lap.det(a) == pytest.approx(-3, rel=1e-14)
     assert lap.det(np.diag([1e30, 1e30, 1e-30, 1e-30]).astype("float32")) == pytest.approx(1, rel=1e-6)
-    with pytest.warns(lap.ResultOverflowWarning, match="^det: the determinant, about 1e600, is too large for float64") as caught:
+    with pytest.warns(
+        lap.ResultOverflowWarning, match="^det: the determinant, about 1e600, is too large for float64"
+    ) as caught:
         assert lap.det(np.diag([1e200] * 3)) == np.inf
     assert "slogdet" in caught[0].message.fixes[0][1]
     assert lap.slogdet(np.diag([1e200] * 3)).logabsdet == pytest.approx(600 * np.log(10), rel=1e-15)
