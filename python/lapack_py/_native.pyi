@@ -40,6 +40,7 @@ __all__ = [
     "get_num_threads",
     "inject_fault",
     "inv",
+    "is_autofixing",
     "library_info",
     "lstsq",
     "lu",
@@ -70,6 +71,8 @@ __all__ = [
 _Array: TypeAlias = NDArray[Any]
 _Gpu: TypeAlias = Literal["auto", "require"] | bool | None
 _Device: TypeAlias = str | int | None
+_Failures: TypeAlias = Literal["raise", "warn", "collect"]
+_Autofix: TypeAlias = Literal["safe", False] | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
 _RcondSource: TypeAlias = Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"]
 _GemmAlgorithm: TypeAlias = Literal["auto", "classical", "strassen", "winograd", "alphatensor", "rank48"]
@@ -174,6 +177,8 @@ class Report:
     def times(self) -> _Times: ...
     @property
     def warnings(self) -> list[str]: ...
+    @property
+    def failures(self) -> list[LapackError]: ...
 
 @final
 class DeviceArray:
@@ -244,6 +249,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> SVDResult: ...
 @overload
 def svd(
@@ -258,6 +265,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[SVDResult, Report]: ...
 @overload
 def svd(
@@ -272,6 +281,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def svd(
@@ -286,6 +297,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def svd(
@@ -300,6 +313,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def svdvals(
@@ -311,6 +326,8 @@ def svdvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def svdvals(
@@ -322,6 +339,8 @@ def svdvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def svdvals(
@@ -333,6 +352,8 @@ def svdvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def solve(
@@ -342,6 +363,7 @@ def solve(
     assume_a: _Structure | None = "auto",
     lower: bool = False,
     mixed_precision: bool = False,
+    equilibrate: bool = False,
     transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
@@ -349,6 +371,8 @@ def solve(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def solve(
@@ -358,6 +382,7 @@ def solve(
     assume_a: _Structure | None = "auto",
     lower: bool = False,
     mixed_precision: bool = False,
+    equilibrate: bool = False,
     transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
@@ -365,6 +390,8 @@ def solve(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def solve(
@@ -374,6 +401,7 @@ def solve(
     assume_a: _Structure | None = "auto",
     lower: bool = False,
     mixed_precision: bool = False,
+    equilibrate: bool = False,
     transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
@@ -381,6 +409,8 @@ def solve(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def lstsq(
@@ -393,6 +423,8 @@ def lstsq(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> LstsqResult: ...
 @overload
 def lstsq(
@@ -405,6 +437,8 @@ def lstsq(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[LstsqResult, Report]: ...
 @overload
 def lstsq(
@@ -417,6 +451,8 @@ def lstsq(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eig(
@@ -432,6 +468,8 @@ def eig(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> EigResult: ...
 @overload
 def eig(
@@ -447,6 +485,8 @@ def eig(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[EigResult, Report]: ...
 @overload
 def eig(
@@ -462,6 +502,8 @@ def eig(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eigvals(
@@ -475,6 +517,8 @@ def eigvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def eigvals(
@@ -488,6 +532,8 @@ def eigvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def eigvals(
@@ -501,6 +547,8 @@ def eigvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eigh(
@@ -519,6 +567,8 @@ def eigh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> EighResult: ...
 @overload
 def eigh(
@@ -537,6 +587,8 @@ def eigh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[EighResult, Report]: ...
 @overload
 def eigh(
@@ -555,6 +607,8 @@ def eigh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eigvalsh(
@@ -572,6 +626,8 @@ def eigvalsh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def eigvalsh(
@@ -589,6 +645,8 @@ def eigvalsh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def eigvalsh(
@@ -606,6 +664,8 @@ def eigvalsh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def schur(
@@ -728,6 +788,8 @@ def cholesky(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def cholesky(
@@ -740,6 +802,8 @@ def cholesky(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def cholesky(
@@ -752,6 +816,8 @@ def cholesky(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def inv(
@@ -762,6 +828,8 @@ def inv(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def inv(
@@ -772,6 +840,8 @@ def inv(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def inv(
@@ -782,6 +852,8 @@ def inv(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def slogdet(
@@ -1310,6 +1382,7 @@ def trim() -> int: ...
 def explain(what: str, number: int | None, n: int | None, m: int | None) -> str: ...
 def explain_iter(routine: str, iter: int) -> str: ...
 def catalogue() -> str: ...
+def is_autofixing() -> bool: ...
 def explain_dispatch(
     op: str, dtype: str, sizes: tuple[int, int, int, int]
 ) -> tuple[str, str, dict[str, float | None], bool, str | None, tuple[int, int] | None]: ...
