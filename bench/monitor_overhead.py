@@ -159,7 +159,7 @@ def main() -> None:
     arguments = parser.parse_args()
     tenth = 10 if arguments.quick else 1
     workloads = {
-        "solve 4x4, 1,000,000 one by one": (small_solves(100_000 // tenth), 10),
+        "solve 4x4, 1,000,000 one by one": (small_solves(1_000_000 // tenth), 5),
         "solve, matmul, svdvals, 64 to 2000": (mixed([64, 100, 200, 350, 500, 1000, *([2000] * (tenth == 1))]), 5),
         "svd 4000": (one_svd(4000 // (4 if tenth > 1 else 1)), 1 if tenth == 1 else 2),
     }

@@ -1,7 +1,7 @@
 """What the documentation takes from the code instead of repeating it: figures, error codes, the API list.
 
-`everything(folder)` is called by `conf.py` before a build; the tests call the parts. The pages of the codes in `errors/` are
-committed, so that they can be read without a build; `python docs/generate.py` writes them anew.
+`everything(folder)` is called by `conf.py` before a build; the tests call the parts. The pages of the codes in
+`errors/` are committed, so that they can be read without a build; `python docs/generate.py` writes them anew.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Code:
 
 
 def codes() -> list[Code]:
-    """Every code with its meaning (`code.rs`), usual cause (`catalogue/conditions.rs`) and usual fixes (`render.rs`)."""
+    """Every code: meaning (`code.rs`), usual cause (`catalogue/conditions.rs`) and usual fixes (`render.rs`)."""
     error = (ROOT / "crates/core/src/code.rs").read_text()
     render = (ROOT / "crates/core/src/render.rs").read_text()
     found = re.findall(r"/// `(LAP-[EWI]\d+)`: (.+?)\.\n\s+(\w+),", error)
@@ -111,15 +111,19 @@ def error_pages() -> dict[str, str]:
         if number in with_examples:
             lines += ["", f"Examples and more words: [errors and warnings](../errors.md#{number.lower()})."]
         if condition["classes"]:
-            lines += ["", "## INFO of LAPACK", "", "`i` is what INFO counts, from 1; N, M are the routine's dimensions."]
+            lines += [
+                "",
+                "## INFO of LAPACK",
+                "",
+                "`i` is what INFO counts, from 1; N, M are the routine's dimensions.",
+            ]
         for info_class in condition["classes"]:
             lines += ["", f"### {info_class['name']}", "", *_info_class(info_class)]
         if condition["opencl"]:
             lines += ["", "## Errors of OpenCL", "", "| | | |", "|---:|---|---|"]
-            lines += [
-                f"| {code['number']} | `{code['name']}` | {code['summary'].removeprefix('OpenCL: ').rsplit(' (', 1)[0]} |"
-                for code in condition["opencl"]
-            ]
+            for code in condition["opencl"]:
+                what = code["summary"].removeprefix("OpenCL: ").rsplit(" (", 1)[0]
+                lines.append(f"| {code['number']} | `{code['name']}` | {what} |")
         pages[number] = "\n".join(lines) + "\n"
     return pages
 
@@ -137,7 +141,11 @@ def _info_class(info_class: dict[str, Any]) -> list[str]:
         remarks += [f"if {entry['when']}"] * bool(entry["when"])
         routines = ", ".join(f"`{name}`" for name in entry["routines"])
         lines.append(f"| {entry['range']} | {routines} | {'; '.join(remarks)} |")
-    lines += [line for note in info_class["notes"] for line in ("", f"{', '.join(note['routines'])}: {_spelled(note['text'])}")]
+    lines += [
+        line
+        for note in info_class["notes"]
+        for line in ("", f"{', '.join(note['routines'])}: {_spelled(note['text'])}")
+    ]
     return lines
 
 

@@ -34,9 +34,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _explain(asked: argparse.Namespace) -> int:
     try:
-        told = (
-            explain(asked.what) if asked.number is None else explain_info(asked.what, asked.number, asked.n, asked.m)
-        )
+        told = explain(asked.what) if asked.number is None else explain_info(asked.what, asked.number, asked.n, asked.m)
     except LapackError as error:
         print(error.summary, file=sys.stderr)
         return 2

@@ -69,8 +69,8 @@ class Explanation(_Told):
     """The meaning of a number that LAPACK or OpenCL returned: what `explain_info` and `explain_iter` return.
 
     ``summary`` is one line, ``meaning`` has the terms of the method. ``code``, ``severity`` and ``info_class`` are None
-    where the number has several meanings; then ``possibilities`` has each, with ``when`` it holds. ``argument`` is the one
-    that was refused, ``index`` the row, column or pivot, from 0. ``fixes`` are pairs as errors have them.
+    where the number has several meanings; then ``possibilities`` has each, with ``when`` it holds. ``argument`` is the
+    one that was refused, ``index`` the row, column or pivot, from 0. ``fixes`` are pairs as errors have them.
     """
 
     routine: str
@@ -103,7 +103,9 @@ def _condition(fields: dict[str, Any]) -> Condition:
 
 def _explanation(fields: dict[str, Any]) -> Explanation:
     text = fields.pop("report")
-    own = {name: fields[name] for name in ("routine", "info", "code", "severity", "summary", "meaning", "cause", "when")}
+    own = {
+        name: fields[name] for name in ("routine", "info", "code", "severity", "summary", "meaning", "cause", "when")
+    }
     argument = fields["argument"]
     return Explanation(
         **own,
@@ -125,8 +127,8 @@ def _unknown(operation: str, argument: str, error: ValueError) -> LapackError:
 def explain(code: str | LapackError | LapackWarning) -> Condition:
     """What a code means, its usual cause, and what helps.
 
-    ``code`` is like ``"LAP-E010"`` (``"e010"`` will do), or an error or warning of this library. An error knows more than
-    its code: see its ``report()``.
+    ``code`` is like ``"LAP-E010"`` (``"e010"`` will do), or an error or warning of this library. An error knows more
+    than its code: see its ``report()``.
 
         >>> print(lap.explain("LAP-E010"))
         LAP-E010: the matrix is singular.
@@ -148,8 +150,9 @@ def explain_info(routine: str, info: int, n: int | None = None, m: int | None = 
     """What the INFO means that a LAPACK routine returned to you or to another library.
 
     ``routine`` may be in any case, with or without type (``"dgesvx"``, ``"gesvx"``), with a trailing underscore or as
-    ``"LAPACKE_dgesvx"``, where positions are those of the C function; ``"opencl"`` takes an error code of OpenCL. Some INFO
-    can be read only with the dimensions ``m`` and ``n`` of the call; without them the explanation lists what is possible.
+    ``"LAPACKE_dgesvx"``, where positions are those of the C function; ``"opencl"`` takes an error code of OpenCL. Some
+    INFO can be read only with the dimensions ``m`` and ``n`` of the call; without them the explanation lists what is
+    possible.
 
         >>> print(lap.explain_info("dgesvx", 5, n=4).summary)
         dgesvx: solved, but no digit is certain: rcond is below the precision.

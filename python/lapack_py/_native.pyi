@@ -41,6 +41,7 @@ __all__ = [
     "get_num_threads",
     "inject_fault",
     "inv",
+    "is_autofixing",
     "library_info",
     "lstsq",
     "lu",
@@ -72,6 +73,8 @@ __all__ = [
 _Array: TypeAlias = NDArray[Any]
 _Gpu: TypeAlias = Literal["auto", "require"] | bool | None
 _Device: TypeAlias = str | int | None
+_Failures: TypeAlias = Literal["raise", "warn", "collect"]
+_Autofix: TypeAlias = Literal["safe", False] | None
 _Triangle: TypeAlias = Literal["L", "U", "l", "u"]
 _RcondSource: TypeAlias = Literal["probe", "pivots", "estimator", "singular-values", "diagonal", "inverse"]
 _GemmAlgorithm: TypeAlias = Literal["auto", "classical", "strassen", "winograd", "alphatensor", "rank48"]
@@ -176,6 +179,8 @@ class Report:
     def times(self) -> _Times: ...
     @property
     def warnings(self) -> list[str]: ...
+    @property
+    def failures(self) -> list[LapackError]: ...
 
 @final
 class DeviceArray:
@@ -261,6 +266,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> SVDResult: ...
 @overload
 def svd(
@@ -275,6 +282,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[SVDResult, Report]: ...
 @overload
 def svd(
@@ -289,6 +298,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def svd(
@@ -303,6 +314,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def svd(
@@ -317,6 +330,8 @@ def svd(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def svdvals(
@@ -328,6 +343,8 @@ def svdvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def svdvals(
@@ -339,6 +356,8 @@ def svdvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def svdvals(
@@ -350,6 +369,8 @@ def svdvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def solve(
@@ -359,6 +380,7 @@ def solve(
     assume_a: _Structure | None = "auto",
     lower: bool = False,
     mixed_precision: bool = False,
+    equilibrate: bool = False,
     transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
@@ -366,6 +388,8 @@ def solve(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def solve(
@@ -375,6 +399,7 @@ def solve(
     assume_a: _Structure | None = "auto",
     lower: bool = False,
     mixed_precision: bool = False,
+    equilibrate: bool = False,
     transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
@@ -382,6 +407,8 @@ def solve(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def solve(
@@ -391,6 +418,7 @@ def solve(
     assume_a: _Structure | None = "auto",
     lower: bool = False,
     mixed_precision: bool = False,
+    equilibrate: bool = False,
     transposed: bool = False,
     overwrite_a: bool = False,
     overwrite_b: bool = False,
@@ -398,6 +426,8 @@ def solve(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def lstsq(
@@ -410,6 +440,8 @@ def lstsq(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> LstsqResult: ...
 @overload
 def lstsq(
@@ -422,6 +454,8 @@ def lstsq(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[LstsqResult, Report]: ...
 @overload
 def lstsq(
@@ -434,6 +468,8 @@ def lstsq(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eig(
@@ -449,6 +485,8 @@ def eig(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> EigResult: ...
 @overload
 def eig(
@@ -464,6 +502,8 @@ def eig(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[EigResult, Report]: ...
 @overload
 def eig(
@@ -479,6 +519,8 @@ def eig(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eigvals(
@@ -492,6 +534,8 @@ def eigvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def eigvals(
@@ -505,6 +549,8 @@ def eigvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def eigvals(
@@ -518,6 +564,8 @@ def eigvals(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eigh(
@@ -536,6 +584,8 @@ def eigh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> EighResult: ...
 @overload
 def eigh(
@@ -554,6 +604,8 @@ def eigh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[EighResult, Report]: ...
 @overload
 def eigh(
@@ -572,6 +624,8 @@ def eigh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def eigvalsh(
@@ -589,6 +643,8 @@ def eigvalsh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def eigvalsh(
@@ -606,6 +662,8 @@ def eigvalsh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def eigvalsh(
@@ -623,6 +681,8 @@ def eigvalsh(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def schur(
@@ -745,6 +805,8 @@ def cholesky(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def cholesky(
@@ -757,6 +819,8 @@ def cholesky(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def cholesky(
@@ -769,6 +833,8 @@ def cholesky(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def inv(
@@ -779,6 +845,8 @@ def inv(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[False] = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> _Array: ...
 @overload
 def inv(
@@ -789,6 +857,8 @@ def inv(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: Literal[True],
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> tuple[_Array, Report]: ...
 @overload
 def inv(
@@ -799,6 +869,8 @@ def inv(
     gpu: _Gpu = "auto",
     device: _Device = None,
     return_report: bool = False,
+    errors: _Failures = "raise",
+    autofix: _Autofix = None,
 ) -> Any: ...
 @overload
 def slogdet(
@@ -1338,6 +1410,7 @@ def trim() -> int: ...
 def explain(what: str, number: int | None, n: int | None, m: int | None) -> str: ...
 def explain_iter(routine: str, iter: int) -> str: ...
 def catalogue() -> str: ...
+def is_autofixing() -> bool: ...
 def explain_dispatch(
     op: str, dtype: str, sizes: tuple[int, int, int, int]
 ) -> tuple[str, str, dict[str, float | None], bool, str | None, tuple[int, int] | None]: ...

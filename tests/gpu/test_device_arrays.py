@@ -399,7 +399,7 @@ def test_indices_of_numpys_integers_and_flags_mean_what_they_do_in_numpy():
 def test_numpy_does_not_take_device_arrays_in_silence():
     array = lap.to_device(np.eye(3))
     for call in (lambda: np.asarray(array), lambda: np.array(array, dtype="float32"), lambda: np.linalg.norm(array)):
-        with pytest.raises(TypeError, match=r"the array lies on .*; use \.numpy\(\) to copy it"):
+        with pytest.raises(TypeError, match=r"it lies in the memory of the device .* Fix: use \.numpy\(\) to copy it"):
             call()
     with pytest.raises(TypeError):
         np.add(array, np.eye(3))

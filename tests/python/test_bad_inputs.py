@@ -248,7 +248,11 @@ REFUSED: dict[str, tuple[Any, type, str]] = {
     "complex long double": (GOOD.astype(np.clongdouble), lap.DTypeError, ".astype('complex128')"),
     "dates": (np.zeros((N, N), "M8[s]"), lap.DTypeError, "has dtype datetime64[s]"),
     "time differences": (np.zeros((N, N), "m8[s]"), lap.DTypeError, "has dtype timedelta64[s]"),
-    "records": (np.zeros((N, N), [("x", "f8"), ("y", "f8")]), lap.DTypeError, "has dtype [('x', '<f8')"),
+    "records": (
+        np.zeros((N, N), [("x", "f8"), ("y", "f8")]),
+        lap.DTypeError,
+        "has a structured dtype with the fields x, y. ",
+    ),
     "void": (np.zeros((N, N), "V8"), lap.DTypeError, "has dtype |V8"),
     "NumPy's strings": (np.full((2, 2), "1", np.dtypes.StringDType()), lap.DTypeError, "convert text to numbers"),
     "masked entries": (np.ma.masked_less(GOOD, 0.1), lap.DTypeError, "masked entr"),
@@ -373,9 +377,9 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
     "eigvalsh, N x 1": (lambda: lap.eigvalsh(matrix(N, 1)), lap.ShapeError, "must be square, not 4 x 1"),
     "cholesky, 3 x 2": (lambda: lap.cholesky(matrix(3, 2)), lap.ShapeError, "must be square, not 3 x 2"),
     "svd, hermitian, 2 x 3": (lambda: lap.svd(matrix(2, 3), hermitian=True), lap.ShapeError, "must be square"),
-    "solve, b too short": (lambda: lap.solve(GOOD, np.ones(3)), lap.ShapeError, "so b needs 4 rows, not 3"),
+    "solve, b too short": (lambda: lap.solve(GOOD, np.ones(3)), lap.ShapeError, "so b needs 4 rows; it is 3 x 1"),
     "solve, b a number": (lambda: lap.solve(GOOD, 1.0), lap.ShapeError, "b is a single number"),
-    "solve, b a row": (lambda: lap.solve(GOOD, np.ones((1, N))), lap.ShapeError, "so b needs 4 rows, not 1"),
+    "solve, b a row": (lambda: lap.solve(GOOD, np.ones((1, N))), lap.ShapeError, "so b needs 4 rows; it is 1 x 4"),
     "solve, a stack of vectors": (
         lambda: lap.solve(np.stack([GOOD] * 3), np.ones((3, N))),
         lap.ShapeError,
@@ -406,9 +410,14 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
     ),
     "solve, zero": (lambda: lap.solve(np.zeros((N, N)), ONES), lap.SingularMatrixError, "all its elements are 0"),
     "solve, two equal rows": (
-        lambda: lap.solve([[1.0, 2.0], [1.0, 2.0]], [1.0, 1.0]),
+        lambda: lap.solve([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0], [3.0, 5.0, 1.0]], [1.0, 1.0, 1.0]),
         lap.SingularMatrixError,
         "rows 0 and 1 are equal",
+    ),
+    "solve, a column and its double": (
+        lambda: lap.solve([[1.0, 2.0], [1.0, 2.0]], [1.0, 1.0]),
+        lap.SingularMatrixError,
+        "column 1 is 2 times column 0",
     ),
     "solve, one of three singular": (
         lambda: lap.solve(one_bad(GOOD, 1, 0.0), np.ones((N, 1))),
@@ -455,9 +464,9 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
     "device": (
         lambda: lap.qr(GOOD, device="tpu"),
         lap.LapackError,
-        "device='tpu' must be 'auto', 'cpu', 'gpu' or a device of lap.devices()",
+        "use device='gpu' for the best GPU, 'cpu', or a name of lap.devices().",
     ),
-    "device as a number": (lambda: lap.matmul(GOOD, GOOD, device=999), lap.LapackError, "device=999 must be"),
+    "device as a number": (lambda: lap.matmul(GOOD, GOOD, device=999), lap.LapackError, "a name of lap.devices()."),
     "device as a flag": (lambda: lap.matmul(GOOD, GOOD, device=True), lap.LapackError, "device=True must be"),
     "gpu and device": (lambda: lap.eigh(GOOD, gpu=False, device="gpu"), lap.LapackError, "contradict each other"),
     "gpu required": (lambda: lap.svd(GOOD, gpu="require"), lap.GpuUnavailableError, "a GPU is required, but"),
@@ -468,6 +477,14 @@ ERRORS: dict[str, tuple[Callable[[], Any], type, str]] = {
 def test_a_wrong_call_is_refused_in_words(name):
     call, kind, text = ERRORS[name]
     refuses(call, kind, text)
+
+
+@pytest.mark.parametrize("name", ["device", "device as a number"])
+def test_the_cause_of_a_device_that_is_not_there_is_the_value_that_was_given(name):
+    call, kind, text = ERRORS[name]
+    given = {"device": "'tpu'", "device as a number": "999"}[name]
+    error = refuses(call, kind, text)
+    assert error.cause == f"device={given} must be 'auto', 'cpu', 'gpu' or a device of lap.devices()"
 
 
 def test_a_nan_is_named_with_its_row_and_column():

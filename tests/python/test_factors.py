@@ -194,8 +194,11 @@ def test_no_right_hand_sides_have_no_solutions():
 
 def test_a_singular_matrix_is_factorised_with_a_warning_and_refused_by_lu_solve():
     a = np.array([np.eye(3), np.ones((3, 3)), np.diag([1.0, 0, 1])])
-    with pytest.warns(lap.IllConditionedWarning, match=r"a is singular: columns 0 and 1 are equal") as caught:
+    with pytest.warns(
+        lap.IllConditionedWarning, match=r"singular: pivot 1 of 3 is exactly 0 \(matrix 1 and 1 more"
+    ) as caught:
         packed, piv = lap.lu_factor(a)
+    assert caught[0].message.cause == "columns 0 and 1 are equal (and 1 more)"
     assert caught[0].message.failed == [1, 2]
     assert (caught[0].message.operation, caught[0].message.rcond) == ("lu_factor", 0)
     assert isinstance(caught[0].message, scipy_linalg.LinAlgWarning)
@@ -226,7 +229,8 @@ def test_a_zero_on_the_diagonal_of_a_triangle_is_named(lower):
 
 def test_what_is_not_positive_definite_is_named_under_the_name_of_the_call():
     a = np.array([np.eye(3), np.diag([1.0, -1, 1])])
-    error = refuses(lambda: lap.cho_factor(a), lap.NotPositiveDefiniteError, "minor 2 of 3 is not positive")
+    error = refuses(lambda: lap.cho_factor(a), lap.NotPositiveDefiniteError, "diagonal element 1 is -1 (matrix 1 of 2)")
+    assert "minor: 2 of 3 is not positive" in error.report()
     assert error.operation == "cho_factor"
     assert error.failed == [1]
 
@@ -290,8 +294,15 @@ def test_pivots_of_another_shape_or_type_are_refused_in_words():
 
 @pytest.mark.parametrize(("name", "tail"), [("lu_solve", "(lu, piv)"), ("cho_solve", "(c, lower)")])
 def test_something_else_than_the_tuple_is_refused_in_words(name, tail):
-    for wrong in (np.eye(3), None, (np.eye(3),), (1, 2, 3), "xy"):
-        refuses(lambda wrong=wrong: getattr(lap, name)(wrong, np.ones(3)), lap.LapackError, f"must be the tuple {tail}")
+    for wrong, text in [
+        (np.eye(3), f"must be the tuple {tail}"),
+        (None, f"must be the tuple {tail}"),
+        ("xy", f"must be the tuple {tail}"),
+        ((np.eye(3),), f"has 1 items, not 2: {tail}"),
+        ((1, 2, 3), f"has 3 items, not 2: {tail}"),
+    ]:
+        error = refuses(lambda wrong=wrong: getattr(lap, name)(wrong, np.ones(3)), lap.LapackError, text)
+        assert "as it is returned" in error.fixes[0][1]
 
 
 @pytest.mark.parametrize("trans", [3, -1, "X", "", None.__class__, 1.5])
@@ -374,7 +385,9 @@ def test_a_downdate_that_loses_definiteness_names_the_minor_and_the_matrices():
     factors = np.stack([2 * np.eye(3)] * 3)
     x = np.array([[0, 1.0, 0], [0, 2.0, 0], [3.0, 0, 0]])
     call = lambda: lap.cholesky_update(factors, x, downdate=True)  # noqa: E731
-    error = refuses(call, lap.NotPositiveDefiniteError, "leading minor 2 of 3 is not positive")
+    error = refuses(
+        call, lap.NotPositiveDefiniteError, "is not positive definite, from minor 2 of 3 on (matrix 1 and 1 more"
+    )
     assert error.failed == [1, 2]
     assert error.code == "LAP-E011"
 

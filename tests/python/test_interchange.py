@@ -357,7 +357,7 @@ NO_NUMBERS = {
     ),
     "many columns": (pd.DataFrame([["a"] * 5] * 5), "), and 2 more. Fix:", ".select_dtypes"),
     "a column of dates": (pd.DataFrame({"x": [1.0, 2.0], "day": DAYS}), "'day' (datetime64[", ".select_dtypes"),
-    "dates only": (pd.DataFrame({"day": DAYS}), "has dtype datetime64[", "pass numbers."),
+    "dates only": (pd.DataFrame({"day": DAYS}), "has dtype datetime64[", "numpy.timedelta64(1, 'D')"),
     "categories": (
         pd.DataFrame({"x": [1, 2], "kind": pd.Categorical(["a", "b"])}),
         "'kind' (category)",

@@ -1,7 +1,7 @@
 //! `lapack-ai explain`: what a code, an INFO or an error of OpenCL means.
 
 use crate::say;
-use lapack_ai::explain::{Answer, CONDITIONS, Dims, answer, catalogue_json, explain_iter};
+use lapack_ai::explain::{CONDITIONS, Dims, answer, catalogue_json, explain_iter};
 use serde_json::{Value, to_string_pretty};
 use std::process::ExitCode;
 

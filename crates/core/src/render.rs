@@ -51,6 +51,7 @@ impl Error {
             Detail::NotPositiveMinor { order, n } => {
                 forms.extend(found.map(|found| format!("{argument} is not positive definite: {found}")));
                 forms.push(format!("{argument} is not positive definite: minor {order} of {n} is not positive"));
+                forms.push(format!("{argument} is not positive definite (minor {order} of {n})"));
             }
             Detail::NoConvergence { unconverged } => {
                 forms.push(format!("the iteration did not converge; {unconverged} values are missing"));
@@ -60,6 +61,7 @@ impl Error {
                 forms.extend(found.map(|found| format!("{short}: {found}")));
                 let (lost, have) = self.digits_lost().unwrap_or_default();
                 forms.push(format!("{short}: about {lost:.0} of {have:.0} digits are lost"));
+                forms.push(format!("{short}: {lost:.0} of {have:.0} digits lost"));
             }
         }
         let mut lines = forms.into_iter().map(|form| format!("{operation}: {form}{of_batch}."));

@@ -26,6 +26,9 @@ const WORTH_LIBRARY_THREADS: f64 = 2e-3;
 /// workers end together.
 const CHUNK: f64 = 200e-6;
 
+/// Findings in one word (a boxed slice takes two) of the value that every matrix returns.
+pub(crate) type Findings = Box<Vec<Finding>>;
+
 /// What one matrix gave.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Item {
@@ -38,8 +41,7 @@ pub(crate) struct Item {
     /// Refinements of a solution in mixed precision; negative if they were given up.
     pub(crate) refinements: Option<i64>,
     /// What a look at a doubtful matrix has found.
-    #[expect(clippy::box_collection, reason = "one word in the value that every matrix returns, and nothing to free")]
-    pub(crate) findings: Option<Box<Vec<Finding>>>,
+    pub(crate) findings: Option<Findings>,
     /// Phases, where they are measured: intake, compute, conditioning.
     pub(crate) times: Option<[Duration; 3]>,
 }

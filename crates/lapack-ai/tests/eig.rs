@@ -11,6 +11,7 @@ use lapack_ai::{
 const BOTH: EigOptions = EigOptions {
     left: true,
     right: true,
+    quotients: false,
     call: lapack_ai::CallOptions {
         check_finite: true,
         device: lapack_ai::Device::Auto,

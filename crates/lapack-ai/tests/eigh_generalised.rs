@@ -178,7 +178,7 @@ fn selections_that_no_matrix_can_meet_are_refused_in_words() {
     for (first, last) in [(0, 3), (2, 1), (7, 7)] {
         let error = refused(Select::Indices { first, last });
         assert_eq!(error.code(), Code::BadOption);
-        assert!(error.summary().contains("from 0 to 2, the last of n = 3"), "{error}");
+        assert!(error.summary().contains("in order from 0 to 2"), "{error}");
     }
     for (above, up_to) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::NAN)] {
         let error = refused(Select::Values { above, up_to });

@@ -4,8 +4,8 @@ mod common;
 
 use common::{Dense, Random, check, every_way, hermitian_part, positive_definite, ratio, special};
 use lapack_ai::{
-    BatchView, Code, Matrix, MatrixView, RcondSource, Scalar, SolveOptions, Structure, num_threads, set_num_threads,
-    solve, solve_into,
+    BatchView, BatchViewMut, CallOptions, Code, Failures, Matrix, MatrixView, RcondSource, Scalar, SolveOptions,
+    Structure, num_threads, set_num_threads, solve, solve_into,
 };
 
 /// `norm(B - A X) / (norm(A) norm(X) n eps)`.
@@ -301,4 +301,44 @@ fn shapes_that_do_not_fit_are_refused_with_both_numbers() {
     let error = solve(wide.view(), b.view(), SolveOptions::default()).unwrap_err();
     assert_eq!(error.code(), Code::NotSquare);
     assert!(error.to_string().contains("use lstsq"), "{error}");
+}
+
+#[test]
+fn equilibration_mends_what_units_spoil_and_a_safe_fix_does_it_by_itself() {
+    let n = 9;
+    let unit = |i: usize| 10.0_f64.powi([0, -9, 7, 3, -4, 9, -7, 2, 5][i]);
+    let core = |i: usize, j: usize| if i == j { 5.0 } else { 1.0 / (1.0 + (i * 3 + j * 7) as f64 % 11.0) };
+    let a = Matrix::from_fn(n, n, |i, j| unit(i) * core(i, j));
+    let b = Matrix::from_fn(n, 1, |i, _| unit(i) * (0..n).map(|j| core(i, j)).sum::<f64>());
+    let plain = solve(a.view(), b.view(), SolveOptions::default()).unwrap();
+    assert!(plain.report.warnings.iter().any(|warning| warning.code() == Code::IllConditioned));
+    let options = SolveOptions { equilibrate: true, ..SolveOptions::default() };
+    let scaled = solve(a.view(), b.view(), options).unwrap();
+    assert!(scaled.report.rcond.unwrap() > 1e-2 && scaled.report.warnings.is_empty(), "{:?}", scaled.report);
+    assert!(scaled.x.as_slice().iter().all(|x| (x - 1.0).abs() < 1e-14 / scaled.report.rcond.unwrap()));
+    let call = CallOptions { autofix: true, ..CallOptions::default() };
+    let fixed = solve(a.view(), b.view(), SolveOptions { call, ..SolveOptions::default() }).unwrap();
+    assert_eq!(fixed.x.as_slice(), scaled.x.as_slice());
+    let codes: Vec<Code> = fixed.report.warnings.iter().map(|warning| warning.code()).collect();
+    assert_eq!(codes, [Code::FixApplied]);
+}
+
+#[test]
+fn failures_that_are_collected_leave_nan_and_the_results_of_the_others() {
+    let data = [2.0, 0.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 4.0, 0.0, 0.0, 4.0];
+    let (b, mut x) = ([8.0; 6], [0.0; 6]);
+    let a = BatchView::row_major(&data, 3, 2, 2).unwrap();
+    let call = CallOptions { failures: Failures::Collect, ..CallOptions::default() };
+    let report = solve_into(
+        a.into(),
+        &BatchView::row_major(&b, 3, 2, 1).unwrap(),
+        &mut BatchViewMut::col_major(&mut x, 3, 2, 1).unwrap(),
+        SolveOptions { call, ..SolveOptions::default() },
+    )
+    .unwrap();
+    assert_eq!(report.failures.len(), 1);
+    assert_eq!((report.failures[0].code(), report.failures[0].matrix()), (Code::Singular, Some(1)));
+    assert!(report.warnings.is_empty());
+    assert_eq!((&x[..2], &x[4..]), (&[4.0, 4.0][..], &[2.0, 2.0][..]));
+    assert!(x[2..4].iter().all(|x| x.is_nan()));
 }

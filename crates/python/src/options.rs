@@ -126,7 +126,9 @@ pub(crate) fn bad(operation: &'static str, text: &str) -> PyErr {
 /// The same with the value that was probably meant, among `known`.
 #[cold]
 pub(crate) fn bad_value(operation: &'static str, text: &str, keyword: &str, value: &str, known: &[&str]) -> PyErr {
-    let mut error = lapack_ai::Error::text(lapack_ai::Code::BadOption, operation, text);
+    let names: Vec<String> = known.iter().map(|known| format!("'{known}'")).collect();
+    let mut error = lapack_ai::Error::text(lapack_ai::Code::BadOption, operation, text)
+        .because(format!("{keyword} is one of {}", names.join(", ")));
     let lower = value.to_lowercase();
     let distances = known.iter().map(|&known| (edits(&lower, &known.to_lowercase()), known));
     if let Some((distance, nearest)) = distances.min_by_key(|(distance, _)| *distance) {

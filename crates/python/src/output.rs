@@ -224,13 +224,9 @@ pub(crate) fn name_what_needs_less(
     if !error.is_instance_of::<PyMemoryError>(py) {
         return error;
     }
-    let text = format!(
-        "{full_option} asks for {}, more than there is; {thin_option} needs {}",
-        in_words(full),
-        in_words(thin)
-    );
+    let text = format!("{full_option} asks for {}; {thin_option} needs {}", in_words(full), in_words(thin));
     let error = lapack_ai::Error::text(lapack_ai::Code::OutOfMemory, operation, text)
-        .because("the full orthogonal factor is M x M, however few columns a has")
+        .because("there is not that much memory: the full orthogonal factor is M x M, however few columns a has")
         .fix(
             lapack_ai::Applicability::Maybe,
             format!("use {thin_option}: the columns that it leaves out carry nothing of a."),

@@ -52,12 +52,17 @@ def run(ctx: Context) -> None:
     )
 
     points: list[Point] = []
+    doubted = False
     for digits in range(1, 17):
         ctx.progress.step(f"body mass index to {digits} digits")
         a = system(square, digits)
-        point, caught = measure(a, truth)
+        point, caught, doubts = measure(a, truth)
         if digits == EXPLAINED_DIGITS or (caught and not any(p.warned for p in points)):
             explain(ctx, digits, point, caught)
+        if doubts and not doubted:
+            doubted = True
+            ctx.say(f"\nlstsq is the first to have doubts, at {digits} digits:")
+            ctx.say(f"  {doubts[0]}")
         points.append(point)
     merged = [p.distance for p in points if p.rank < len(truth)]
     if merged:
@@ -103,8 +108,8 @@ def distance(a: Array) -> float:
     return float(np.linalg.norm(a[:, 1 + BMI] - a[:, -1]) / np.linalg.norm(a[:, -1]))
 
 
-def measure(a: Array, truth: Array) -> tuple[Point, list[Any]]:
-    """Solves one system both ways and keeps what the library said about it."""
+def measure(a: Array, truth: Array) -> tuple[Point, list[Any], list[Any]]:
+    """Solves one system both ways and keeps what the library said about it, of each way."""
     right = a @ truth
     rcond: float | None = None
     with warnings.catch_warnings(record=True) as log:
@@ -116,9 +121,12 @@ def measure(a: Array, truth: Array) -> tuple[Point, list[Any]]:
         except np.linalg.LinAlgError as problem:
             rcond, error = getattr(problem, "rcond", None), float("nan")
     caught = [entry.message for entry in log if issubclass(entry.category, scipy.linalg.LinAlgWarning)]
-    fitted, _, rank, _ = lap.lstsq(a, right)
+    with warnings.catch_warnings(record=True) as log:
+        warnings.simplefilter("always")
+        fitted, _, rank, _ = lap.lstsq(a, right)
+    doubts = [entry.message for entry in log if issubclass(entry.category, scipy.linalg.LinAlgWarning)]
     fallback = float(np.linalg.norm(fitted - truth) / np.linalg.norm(truth))
-    return Point(distance(a), error, fallback, rcond, bool(caught), int(rank)), caught
+    return Point(distance(a), error, fallback, rcond, bool(caught), int(rank)), caught, doubts
 
 
 def explain(ctx: Context, digits: int, point: Point, caught: list[Any]) -> None:

@@ -1,6 +1,8 @@
 //! Names of routines and their argument lists.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// Argument lists as a table of text: see its head.
 const TABLE: &str = include_str!("arguments.txt");
@@ -69,11 +71,26 @@ pub struct Routine {
     arguments: &'static str,
 }
 
-fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+/// A routine without type prefix, the prefixes, and the arguments.
+type Row = (&'static str, &'static str, &'static str);
+
+fn rows(table: &'static str) -> impl Iterator<Item = Row> {
     table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
         let (stem, rest) = line.split_once(' ')?;
         let (prefixes, arguments) = rest.split_once(' ')?;
         Some((stem, prefixes, arguments))
+    })
+}
+
+/// The rows of a name: one, or one for real and one for complex routines.
+fn index() -> &'static HashMap<&'static str, Vec<Row>> {
+    static INDEX: OnceLock<HashMap<&'static str, Vec<Row>>> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let mut index: HashMap<&str, Vec<Row>> = HashMap::new();
+        for row in rows(TABLE) {
+            index.entry(row.0).or_default().push(row);
+        }
+        index
     })
 }
 
@@ -87,7 +104,7 @@ impl Routine {
             None => (false, name.trim_end_matches('_')),
         };
         let found = |prefix: Option<char>, wanted: &str| {
-            let mut known = rows(TABLE).filter(|(stem, ..)| *stem == wanted);
+            let mut known = index().get(wanted)?.iter();
             let (stem, _, arguments) = known.find(|(_, all, _)| prefix.is_none_or(|prefix| all.contains(prefix)))?;
             Some(Routine { stem, prefix, lapacke, arguments })
         };

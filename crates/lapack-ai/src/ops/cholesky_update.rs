@@ -214,7 +214,7 @@ fn make_diagonal_positive<T: Scalar>(column: &mut [T]) {
 
 #[cold]
 fn lost(order: usize, n: usize) -> Error {
-    let text = format!("A - x x^H is not positive definite: its leading minor {order} of {n} is not positive");
+    let text = format!("A - x x^H is not positive definite, from minor {order} of {n} on");
     Error::text(Code::NotPositiveDefinite, OPERATION, text)
         .argument(Argument::at(1, "x"))
         .because("x takes away more than there is of A in its direction: inv(L) x has a norm of 1 or more")

@@ -37,13 +37,15 @@ pub struct EigOptions {
     pub left: bool,
     /// Compute right eigenvectors (default).
     pub right: bool,
+    /// Of a pair of matrices the quotients alpha / beta are wanted, so that infinite ones are to be warned of. Default: no.
+    pub quotients: bool,
     /// What every operation can be told. The check for NaN and Inf is always on.
     pub call: CallOptions,
 }
 
 impl Default for EigOptions {
     fn default() -> Self {
-        Self { left: false, right: true, call: CallOptions::default() }
+        Self { left: false, right: true, quotients: false, call: CallOptions::default() }
     }
 }
 

@@ -67,10 +67,8 @@ impl Select {
                 Ok(Some(Range::Indices(first + 1, last + 1)))
             }
             Select::Indices { first, last } => {
-                let text = format!(
-                    "subset_by_index=({first}, {last}) must be two indices in order, from 0 to {}, the last of n = {n}",
-                    n as i64 - 1
-                );
+                let text =
+                    format!("subset_by_index=({first}, {last}) must be indices in order from 0 to {}", n as i64 - 1);
                 let error = bad_subset("subset_by_index", text);
                 let fix = format!("use ({first}, {}): the end is included.", n.saturating_sub(1));
                 Err(if first < n && last >= n { error.fix(Applicability::Maybe, fix) } else { error })

@@ -14,14 +14,14 @@ use super::{
     CallOptions, Operand, assert_output, blank_failed, call, certain_length, illegal_argument, non_finite,
     remembered_query, require_square, rough_seconds,
 };
-use crate::batch::{self, Contention, Item, Phase, Plan, Worker};
+use crate::batch::{self, Contention, Findings, Item, Phase, Plan, Worker};
 use crate::conditioning::{threshold, warn_of};
 use crate::diagnostics::{self, Left};
 use crate::intake::{self, Part, Swept, Want, is_flipped};
 use crate::provider::library;
 use crate::report::{Clock, RcondSource, Report};
 use crate::workspace::{Need, Slot};
-use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Finding, Matrix, MatrixView, Result, Scalar};
+use lapack_ai_core::{Argument, BatchViewMut, Code, Detail, Error, Matrix, MatrixView, Result, Scalar};
 use lapack_ai_host::{Library, Routine};
 use std::ptr::null_mut;
 
@@ -280,7 +280,7 @@ fn rcond<T: Scalar>(a: Swept, inverse: MatrixView<'_, T>) -> f64 {
 
 /// The largest column of the inverse is what A squeezes most.
 #[cold]
-fn why_doubtful<T: Scalar>(a: MatrixView<'_, T>, rcond: f64, inverse: MatrixView<'_, T>) -> Box<Vec<Finding>> {
+fn why_doubtful<T: Scalar>(a: MatrixView<'_, T>, rcond: f64, inverse: MatrixView<'_, T>) -> Findings {
     let n = inverse.rows();
     let column = |j: usize| (0..n).map(move |i| inverse.get(i, j));
     let size = |j: usize| column(j).map(Scalar::modulus).fold(0.0, f64::max);

@@ -19,6 +19,8 @@ use pyo3::prelude::*;
 ///     Allow the factor to take a's memory: saves the copy.
 /// check_finite, gpu, device, return_report
 ///     As for `svd`.
+/// errors, autofix
+///     As for `solve`.
 ///
 /// Returns
 /// -------

@@ -33,6 +33,8 @@ use pyo3::types::PyTuple;
 ///     Accepted for SciPy's sake; the check is always on, since LAPACK itself would print complaints.
 /// gpu, device, return_report
 ///     As for `svd`.
+/// errors, autofix
+///     As for `solve`.
 ///
 /// Returns
 /// -------
@@ -73,7 +75,11 @@ pub(crate) fn eig<'py>(
     let fixing = Fixing::new("eig", autofix)?;
     let call = fixing.options(call_options("eig", check_finite, gpu, device, return_report)?, errors)?;
     let scipys = b.is_some() || left || !right || homogeneous_eigvals;
-    let form = Form { options: EigOptions { left, right, call }, homogeneous: homogeneous_eigvals, scipys };
+    let form = Form {
+        options: EigOptions { left, right, quotients: !homogeneous_eigvals, call },
+        homogeneous: homogeneous_eigvals,
+        scipys,
+    };
     dispatch(py, a, b, form, [overwrite_a, overwrite_b])
 }
 
@@ -102,7 +108,7 @@ pub(crate) fn eigvals<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let fixing = Fixing::new("eig", autofix)?;
     let call = fixing.options(call_options("eig", check_finite, gpu, device, return_report)?, errors)?;
-    let options = EigOptions { left: false, right: false, call };
+    let options = EigOptions { left: false, right: false, quotients: !homogeneous_eigvals, call };
     let form = Form { options, homogeneous: homogeneous_eigvals, scipys: b.is_some() || homogeneous_eigvals };
     dispatch(py, a, b, form, [overwrite_a, overwrite_b])
 }

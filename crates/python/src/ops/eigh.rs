@@ -44,6 +44,8 @@ use pyo3::types::{PyEllipsis, PyList, PySlice, PyString, PyTuple};
 ///     Accepted for SciPy's sake; the check is always on, since LAPACK itself would print complaints.
 /// gpu, device, return_report
 ///     As for `svd`.
+/// errors, autofix
+///     As for `solve`.
 ///
 /// Returns
 /// -------

@@ -19,6 +19,8 @@ use pyo3::prelude::*;
 ///     As for `svd`.
 /// return_report : bool
 ///     Return (inverse, Report); ``report.rcond`` is 1 / (norm(a) * norm(inverse)) itself, not an estimate.
+/// errors, autofix
+///     As for `solve`.
 ///
 /// Returns
 /// -------

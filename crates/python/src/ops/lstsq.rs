@@ -27,6 +27,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///     Accepted for SciPy's sake; the check is always on, since LAPACK itself would print complaints.
 /// gpu, device, return_report
 ///     As for `svd`.
+/// errors, autofix
+///     As for `solve`.
 ///
 /// Returns
 /// -------

@@ -58,7 +58,7 @@ pub(crate) fn qr<'py>(
         "raw" => QrMode::Raw,
         _ => {
             let text = format!("mode='{mode}' must be 'reduced', 'complete', 'r' or 'raw'");
-            return Err(bad_value("qr", &text, "mode", mode, &["reduced", "economic", "complete", "raw"]));
+            return Err(bad_value("qr", &text, "mode", mode, &["reduced", "economic", "complete", "r", "raw"]));
         }
     };
     let call = call_options("qr", check_finite, gpu, device, return_report)?;

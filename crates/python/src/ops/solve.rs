@@ -120,9 +120,7 @@ fn structure(name: &str) -> PyResult<Structure> {
         "diagonal" => Ok(Structure::Diagonal),
         _ => Err(bad_value(
             "solve",
-            &format!(
-                "assume_a='{name}' must be 'auto', 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular', 'diagonal', 'tridiagonal' or 'banded'"
-            ),
+            &format!("assume_a='{name}' must be 'auto', 'gen', 'sym', 'her', 'pos' or a longer name"),
             "assume_a",
             name,
             &[

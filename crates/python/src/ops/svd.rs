@@ -40,6 +40,8 @@ static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 ///     matrices; complex ones are the CPU's.
 /// return_report : bool
 ///     Return (result, Report).
+/// errors, autofix
+///     As for `solve`.
 ///
 /// Returns
 /// -------

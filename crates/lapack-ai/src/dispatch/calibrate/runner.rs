@@ -218,7 +218,7 @@ impl<T: Scalar> Buffers<T> {
                     left: None,
                     right: right.then(|| write(first, count, n, n)),
                 };
-                eig_into(a.into(), out, EigOptions { left: false, right, call })
+                eig_into(a.into(), out, EigOptions { left: false, right, call, ..EigOptions::default() })
             }
             OpKind::Schur => {
                 let out = SchurOut { t: write(first, count, n, n), z: write(second, count, n, n) };

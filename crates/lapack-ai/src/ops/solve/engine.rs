@@ -4,7 +4,7 @@ use super::bands::{take_in_band, take_in_diagonals};
 use super::methods::System;
 use super::structure::{Structure, bandwidths, detect, is_narrow};
 use super::{OPERATION, SolveOptions, bad_a, bad_b};
-use crate::batch::{Contention, Item, Phase, Worker};
+use crate::batch::{Contention, Findings, Item, Phase, Worker};
 use crate::conditioning::threshold;
 use crate::diagnostics;
 use crate::intake::{self, Part, Want};
@@ -378,7 +378,7 @@ impl<'a, T: Scalar> Engine<'a, T> {
         source: RcondSource,
         a: MatrixView<'_, T>,
         system: &System<'_, T>,
-    ) -> Option<Box<Vec<Finding>>> {
+    ) -> Option<Findings> {
         if rcond >= threshold::<T>() || !system.worker.is_worth_a_look(rcond) {
             return None;
         }
