@@ -10,10 +10,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') $(wildcard crates/monitor/assets/*) Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python test-gpu test-providers test-dropin lapacks bench docs lint format clean setup
+.PHONY: help run test test-rust test-python test-gpu test-browser test-providers test-dropin lapacks web bench docs lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,7 +42,7 @@ setup: $(STAMPS)/module ## .venv with everything, the module installed in it
 run: setup ## the main job on real data
 	@$(BIN)/python -m lapack_py.demo
 
-test: test-rust test-python test-gpu test-providers test-dropin ## all tests
+test: test-rust test-python test-gpu test-browser test-providers test-dropin ## all tests
 	@echo "==> all tests passed"
 
 test-rust: $(STAMPS)/packages
@@ -56,6 +56,10 @@ test-python: setup lapacks
 test-gpu: setup ## the tests of the OpenCL engine
 	$(BIN)/python -m pytest tests/gpu
 
+# In the Chromium of the system; without one, a line says what to install.
+test-browser: setup ## the tests of the dashboard in a browser
+	$(BIN)/python -m pytest tests/browser
+
 # Asked for each time, since what could not be had may be there now; what is there is not fetched again.
 lapacks: $(STAMPS)/packages
 	@$(BIN)/python bin/fetch-lapacks
@@ -66,6 +70,10 @@ test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in 
 
 test-dropin: $(STAMPS)/packages ## unchanged programs on the drop-in library
 	@bin/test-dropin
+
+# The page is committed as it is built, so only who changes crates/monitor/web needs this, and Node or its wheel.
+web: $(STAMPS)/packages ## builds the dashboard's page
+	@$(BIN)/python bin/build-web
 
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py
@@ -90,6 +98,7 @@ lint: setup ## formatting, warnings, types
 	$(BIN)/mypy
 	$(BIN)/stubtest lapack_py._native --mypy-config-file pyproject.toml
 	$(BIN)/python bin/check-hygiene
+	$(BIN)/python bin/build-web --check
 
 format: $(STAMPS)/packages ## rewrites the sources in the project's style
 	cargo fmt
@@ -97,6 +106,6 @@ format: $(STAMPS)/packages ## rewrites the sources in the project's style
 	$(BIN)/ruff format --quiet .
 
 clean: ## removes everything that was built
-	rm -rf target $(VENV) out docs/_generated .pytest_cache .mypy_cache .ruff_cache
+	rm -rf target $(VENV) out docs/_generated .pytest_cache .mypy_cache .ruff_cache crates/monitor/web/node_modules
 	find python tests bench bin -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -f python/lapack_py/_native*.so

@@ -12,6 +12,7 @@ import tempfile
 os.environ["LAPACK_GPU_DEVICE"] = "none, for the tests of the CPU"
 # Nothing is read from the user's cache, or left in it.
 os.environ["LAPACK_AI_CACHE_DIR"] = tempfile.mkdtemp(prefix="lapack-ai-tests-")
+os.environ["LAPACK_AI_HISTORY"] = os.path.join(os.environ["LAPACK_AI_CACHE_DIR"], "history.db")
 _owner = os.getpid()
 
 

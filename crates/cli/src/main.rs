@@ -2,6 +2,7 @@
 
 mod bench;
 mod explain;
+mod monitor;
 mod tune;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,10 @@ enum Command {
     ///
     /// Exit status: 0; 2 if it is not known.
     Explain(explain::Arguments),
+    /// Serve one page of all processes of this user that publish: what ran where, how fast, and what would have been faster.
+    Monitor(monitor::MonitorArguments),
+    /// Show the processes that publish in the terminal.
+    Top(monitor::TopArguments),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +60,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Monitor(arguments) => monitor::monitor(arguments),
+        Command::Top(arguments) => monitor::top(&arguments),
         Command::Try { n } => match try_out(n as usize) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -129,6 +129,7 @@ extern "C" fn in_child() {
     }
     FORKS.set(false);
     FORKING.store(0, Ordering::SeqCst);
+    crate::observe::in_child();
 }
 
 #[cfg(all(test, unix))]

@@ -118,6 +118,8 @@ pub struct Report {
     pub rows: usize,
     /// Columns of each matrix.
     pub cols: usize,
+    /// Inner size of a product, or number of right-hand sides; 0 where the operation has neither.
+    pub inner: usize,
     /// Number of matrices.
     pub batch: usize,
     /// Who computed.
@@ -174,6 +176,7 @@ impl Report {
             dtype: dtype.into(),
             rows,
             cols,
+            inner: 0,
             batch,
             engine: Engine::Cpu,
             reason: Cow::Borrowed(""),

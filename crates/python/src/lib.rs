@@ -10,6 +10,7 @@ mod explain;
 mod gate;
 mod half;
 mod input;
+mod monitor;
 mod ops;
 mod options;
 mod output;
@@ -25,6 +26,8 @@ mod _native {
     use crate::device::{PyDeviceArray, to_device};
     #[pymodule_export]
     use crate::explain::{catalogue, explain, explain_iteration};
+    #[pymodule_export]
+    use crate::monitor::{NativeMonitor, start_monitor};
     #[pymodule_export]
     use crate::ops::{
         banded::{solve_banded, solveh_banded},

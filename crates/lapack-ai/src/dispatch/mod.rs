@@ -17,7 +17,7 @@ use crate::ops::svd::Vectors;
 use crate::report::{Engine, Prediction, Report, Times};
 use lapack_ai_core::{Code, Error, Result};
 use lapack_ai_opencl::{Fault, FaultKind, Gpu};
-use model::{Case, Choice, Moves, OpKind, Source};
+use model::{Case, Choice, Moves, OpKind, Rates, Source};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -325,6 +325,20 @@ fn learn_gpu(slot: &'static Slot, case: &Case, report: &Report) {
         let (compute, transfer) = (report.times.compute.as_secs_f64(), report.times.transfer.as_secs_f64());
         known.learn(case, Engine::OpenCl, compute + transfer, transfer);
     }
+}
+
+/// What the model says of a call with operands at the host, without opening the device or measuring anything: cheap enough
+/// for a whole map of sizes.
+pub fn predict(case: &Case) -> Choice {
+    let (known, _) = known::current();
+    known.model().choose(case, Moves::all(case))
+}
+
+/// The device that `gpu="auto"` would use, and what was measured of it or else follows from its driver's figures.
+pub fn device_rates() -> Option<(&'static str, Rates, Source)> {
+    let (known, slot) = known::current();
+    let (rates, source) = known.model().device_rates()?;
+    Some((slot?.info().name.as_str(), rates, source))
 }
 
 /// What `gpu="auto"` would do with a call, and why.

@@ -380,6 +380,12 @@ impl Model {
         true
     }
 
+    /// The GPU's rates, and whether they were measured.
+    pub(crate) fn device_rates(&self) -> Option<(Rates, Source)> {
+        let plain = self.gpu.as_ref().map(|(rates, _)| (*rates, Source::Prior));
+        self.measured.map(|rates| (rates, Source::Measured)).or(plain)
+    }
+
     /// Whether the device's rates were measured.
     pub(crate) fn has_rates(&self) -> bool {
         self.measured.is_some()

@@ -5,7 +5,7 @@ use super::triple::{self, Triple};
 use crate::config::{GpuVerify, config};
 use crate::dispatch::{Device, fault_error, known, model::Case};
 use crate::fork;
-use crate::observe::{self, CallEvent};
+use crate::observe;
 use crate::ops::matmul_half::{HalfTarget, matmul_half_into};
 use crate::ops::{CallOptions, shape_mismatch};
 use crate::report::{Clock, Engine, Report, Span};
@@ -48,12 +48,13 @@ pub fn matmul_on_device(
             return Err(Error::text(Code::NotAMatrix, OPERATION, text));
         }
     };
-    let observed = observe::is_observed();
-    let timed = observed || options.timed;
-    let mut clock = Clock::start(timed);
     let batch = broadcast(&a.shape[..axes(a) - 2], &b.shape[..axes(b) - 2]);
     let count = batch.as_ref().map_or(0, |batch| batch.iter().product());
+    let watch = observe::begin(OPERATION, a.dtype, (m, n, count));
+    let timed = options.timed || watch.is_timed();
+    let mut clock = Clock::start(timed);
     let mut report = Report::new(OPERATION, a.dtype, m, n, count);
+    report.inner = k;
     let work = |report: &mut Report| -> Result<DeviceArray> {
         a.must_match(b, OPERATION)?;
         if b.shape[axes(b) - 2] != k {
@@ -95,9 +96,7 @@ pub fn matmul_on_device(
     };
     let result = work(&mut report);
     clock.lap(&mut report.times.total);
-    if observed {
-        observe::emit(&CallEvent { report: &report, error: result.as_ref().err() });
-    }
+    observe::end(watch, &report, result.as_ref().err());
     result.map(|array| (array, report))
 }
 

@@ -6,7 +6,7 @@ use super::array_product::{stack, stack_mut, stepped_in};
 use super::svd::{checks, decompose, fits, note_rcond};
 use crate::dispatch::{self, Device, fault_error};
 use crate::fork;
-use crate::observe::{self, CallEvent};
+use crate::observe;
 use crate::ops::CallOptions;
 use crate::ops::svd::{SvdOptions, SvdOut, Vectors, case, svd_into};
 use crate::report::{Clock, Engine, Report, Span};
@@ -75,10 +75,10 @@ pub fn svd_on_device(a: &DeviceArray, vectors: Vectors, options: CallOptions) ->
     if dtype.is_complex() {
         return Err(Error::text(Code::UnsupportedDType, OPERATION, "complex matrices are decomposed by the CPU"));
     }
-    let observed = observe::is_observed();
-    let mut clock = Clock::start(observed || options.timed);
     let shape = [a.shape[axes - 2], a.shape[axes - 1]];
     let count = a.shape[..axes - 2].iter().product();
+    let watch = observe::begin(OPERATION, a.dtype, (shape[0], shape[1], count));
+    let mut clock = Clock::start(options.timed || watch.is_timed());
     let mut report = Report::new(OPERATION, a.dtype, shape[0], shape[1], count);
     let work = |report: &mut Report| -> Result<(DeviceArray, Option<[DeviceArray; 2]>)> {
         let _inside = fork::inside();
@@ -108,9 +108,7 @@ pub fn svd_on_device(a: &DeviceArray, vectors: Vectors, options: CallOptions) ->
     };
     let result = work(&mut report);
     clock.lap(&mut report.times.total);
-    if observed {
-        observe::emit(&CallEvent { report: &report, error: result.as_ref().err() });
-    }
+    observe::end(watch, &report, result.as_ref().err());
     result.map(|(s, vectors)| DeviceSvd { s, vectors, report })
 }
 

@@ -104,6 +104,7 @@ fn run<T: GemmScalar>(
     timed: bool,
 ) -> Result<()> {
     let (m, k, n, count) = (a.rows(), a.cols(), b.cols(), c.count());
+    report.inner = k;
     if b.rows() != k {
         let text = format!("op(a) has {k} columns, so op(b) needs {k} rows, not {}", b.rows());
         return Err(shape_mismatch(OPERATION, Argument::at(1, "b"), text));

@@ -118,6 +118,7 @@ fn run<T: Scalar>(
     timed: bool,
 ) -> Result<()> {
     let (m, n, nrhs, count) = (a.view.rows(), a.view.cols(), b.cols(), b.count());
+    report.inner = nrhs;
     let k = m.min(n);
     if b.rows() != m {
         let text = format!("a is {m} x {n}, so b needs {m} rows, not {}", b.rows());

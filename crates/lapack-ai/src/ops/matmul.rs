@@ -75,6 +75,7 @@ fn run<T: Scalar>(
     timed: bool,
 ) -> Result<()> {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
+    report.inner = k;
     let (left, right) = fitting(a, b, c.batch_shape())?;
     let count = c.count();
     assert_output("c", c, count, m, n);

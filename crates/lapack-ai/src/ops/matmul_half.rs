@@ -42,6 +42,7 @@ pub fn matmul_half_into(
     let body = |report: &mut Report, timed| {
         report.dtype = half.into();
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
+        report.inner = k;
         let (left, right) = fitting(a, b, &batch)?;
         match &c {
             HalfTarget::Rounded(c) => assert_output("c", c, count, m, n),

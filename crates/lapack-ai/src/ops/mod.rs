@@ -28,7 +28,7 @@ pub use crate::config::Precision;
 use crate::dispatch::{Device, decide};
 use crate::fork;
 use crate::intake::{self, Part, Swept, Want};
-use crate::observe::{self, CallEvent};
+use crate::observe;
 use crate::report::{Clock, Report};
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, MatrixView, Real, Result, Scalar, Stored};
 use lapack_ai_host::Library;
@@ -139,20 +139,17 @@ pub(crate) fn bracket<T: Scalar, R>(
     options: CallOptions,
     body: impl FnOnce(&mut Report, bool) -> Result<R>,
 ) -> Result<(R, Report)> {
-    let observed = observe::is_observed();
-    let timed = observed || options.timed;
-    let mut clock = Clock::start(timed);
+    let watch = observe::begin(operation, T::DTYPE, shape);
+    let mut clock = Clock::start(options.timed || watch.is_timed());
     let (rows, cols, batch) = shape;
     let mut report = Report::new(operation, T::DTYPE, rows, cols, batch);
     report.on_failure = options.failures;
     let result = {
         let _inside = fork::inside();
-        body(&mut report, timed)
+        body(&mut report, options.timed || watch.has_phases(shape))
     };
     clock.lap(&mut report.times.total);
-    if observed {
-        observe::emit(&CallEvent { report: &report, error: result.as_ref().err() });
-    }
+    observe::end(watch, &report, result.as_ref().err());
     result.map(|value| (value, report))
 }
 

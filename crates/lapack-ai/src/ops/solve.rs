@@ -138,6 +138,7 @@ fn run<T: Scalar>(
         return Err(rows_differ(n, b.rows(), b.cols()));
     }
     assert_output("x", x, b.count(), n, b.cols());
+    report.inner = b.cols();
     let widened;
     let matrices = if a.view.batch_shape() == b.batch_shape() {
         &a.view

@@ -1,0 +1,138 @@
+//! What the machine can do, for comparison: the roofline's limits, and the map of where each engine is faster.
+
+use lapack_ai::dispatch::calibrate::Runner;
+use lapack_ai::dispatch::model::{Case, OpKind, Source};
+use lapack_ai::observe::unobserved;
+use lapack_ai::{DType, Engine, dispatch};
+use serde::Serialize;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// Rates of one engine.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Limits {
+    /// `cpu` or `opencl`.
+    pub(crate) engine: &'static str,
+    /// The device; empty for the CPU.
+    pub(crate) device: String,
+    /// Double-precision operations a second of large products.
+    pub(crate) flops64: f64,
+    /// Single-precision operations a second of large products.
+    pub(crate) flops32: f64,
+    /// Bytes a second to and from memory.
+    pub(crate) memory: f64,
+    /// Whether these were measured; else they follow from what the driver says.
+    pub(crate) measured: bool,
+}
+
+/// Of the CPU, measured once (about 0.1 s), and of the device in use.
+pub(crate) fn limits() -> Vec<Limits> {
+    static CPU: OnceLock<Limits> = OnceLock::new();
+    let cpu = CPU.get_or_init(|| unobserved(measure_cpu)).clone();
+    let device = dispatch::device_rates().map(|(name, rates, source)| Limits {
+        engine: Engine::OpenCl.name(),
+        device: name.to_string(),
+        flops64: rates.flops64,
+        flops32: rates.flops32,
+        memory: rates.memory,
+        measured: source == Source::Measured,
+    });
+    [cpu].into_iter().chain(device).collect()
+}
+
+fn measure_cpu() -> Limits {
+    let mut runner = Runner::default();
+    let mut product = |dtype| {
+        let case = Case::matmul(dtype, 640, 640, 640);
+        let least = (0..4).filter_map(|_| runner.run(&case, Engine::Cpu)).map(|taken| taken.total);
+        case.flops_each() / least.fold(f64::INFINITY, f64::min)
+    };
+    let (flops64, flops32) = (product(DType::Float64), product(DType::Float32));
+    // Larger than the caches; the second pass is the one without page faults.
+    let (from, mut to) = (vec![1_u64; 8 << 20], vec![0_u64; 8 << 20]);
+    let copy = |to: &mut Vec<u64>| {
+        let started = Instant::now();
+        to.copy_from_slice(&from);
+        std::hint::black_box(&to);
+        started.elapsed().as_secs_f64()
+    };
+    let seconds = (0..3).map(|_| copy(&mut to)).fold(f64::INFINITY, f64::min);
+    let memory = 2.0 * size_of_val(&from[..]) as f64 / seconds;
+    Limits { engine: Engine::Cpu.name(), device: String::new(), flops64, flops32, memory, measured: true }
+}
+
+/// One operation over sizes.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Crossover {
+    /// The operation.
+    pub(crate) operation: &'static str,
+    /// Orders of square matrices.
+    pub(crate) sizes: Vec<usize>,
+    /// Seconds predicted for the CPU at each.
+    pub(crate) cpu: Vec<Option<f64>>,
+    /// Seconds predicted for the GPU with transfers; `None` where it has no kernel.
+    pub(crate) gpu: Vec<Option<f64>>,
+    /// Where `gpu="auto"` goes over to the GPU; `None` where it never does.
+    pub(crate) switch: Option<usize>,
+    /// Whether predictions rest on measured times.
+    pub(crate) measured: bool,
+}
+
+/// All operations in one type, from what this process knows.
+pub(crate) fn crossovers(dtype: DType) -> Vec<Crossover> {
+    let sizes: Vec<usize> = (5..=28).map(|half| (f64::from(half) / 2.0).exp2().round() as usize).collect();
+    let crossover = |op: OpKind| {
+        let cases = sizes.iter().map(|n| {
+            let k = if op == OpKind::Matmul { *n } else { 1 };
+            Case { op, dtype, m: *n, n: *n, k, batch: 1 }
+        });
+        let choices: Vec<_> = cases.map(|case| dispatch::predict(&case)).collect();
+        let switch = choices.iter().position(|choice| choice.engine == Engine::OpenCl);
+        Crossover {
+            operation: op.name(),
+            cpu: choices.iter().map(|choice| choice.prediction.cpu).collect(),
+            gpu: choices.iter().map(|choice| choice.prediction.gpu_total()).collect(),
+            switch: switch.map(|index| sizes[index]),
+            measured: choices.iter().all(|choice| choice.source == Source::Measured),
+            sizes: sizes.clone(),
+        }
+    };
+    OpKind::ALL.into_iter().map(crossover).collect()
+}
+
+/// Seconds of one matrix in a batched call, measured by making one; for matrices whose call takes microseconds.
+pub(crate) fn batched_seconds(runner: &mut Runner, case: &Case) -> Option<f64> {
+    // Enough for the threads to be worth starting.
+    let case = case.batched(4096.min((64 << 20) / (case.m * case.n).max(1) / 16).max(64));
+    let least = (0..3).filter_map(|_| unobserved(|| runner.run(&case, Engine::Cpu))).map(|taken| taken.total);
+    let least = least.fold(f64::INFINITY, f64::min);
+    least.is_finite().then(|| least / case.batch as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_the_cpu_are_rates_that_a_machine_can_have() {
+        let cpu = &limits()[0];
+        assert!(cpu.measured && cpu.flops64 > 1e7 && cpu.flops64 < 1e15, "{cpu:?}");
+        assert!(cpu.memory > 1e8 && cpu.memory < 1e13, "{cpu:?}");
+    }
+
+    #[test]
+    fn predictions_grow_with_the_size() {
+        let found = crossovers(DType::Float64);
+        let svd = found.iter().find(|one| one.operation == "svd").unwrap();
+        let seconds: Vec<f64> = svd.cpu.iter().map(|seconds| seconds.unwrap()).collect();
+        assert_eq!(seconds.len(), svd.sizes.len());
+        assert!(seconds.windows(2).all(|pair| pair[0] <= pair[1] * 1.0001), "{seconds:?}");
+    }
+
+    #[test]
+    fn a_batched_solve_takes_less_than_a_millisecond_each() {
+        let case = Case::matrix(OpKind::Solve, DType::Float64, 4, 4);
+        let seconds = batched_seconds(&mut Runner::default(), &case).unwrap();
+        assert!(seconds > 0.0 && seconds < 1e-3);
+    }
+}
