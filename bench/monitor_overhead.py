@@ -96,7 +96,8 @@ def round_with(mode: str, work: Callable[[], None]) -> tuple[float, float]:
 
 def overhead(work: Callable[[], None], rounds: int) -> dict[str, object]:
     """Ratios of the rounds with the monitor to those without it, in percent above 1."""
-    work()
+    if rounds > 1:
+        work()
     ratios: dict[str, list[tuple[float, float]]] = {"on": [], "page": []}
     base: list[tuple[float, float]] = []
     for _ in range(rounds):

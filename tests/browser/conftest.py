@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from installed import BROWSER
 
 HERE = Path(__file__).parent
 
@@ -26,9 +27,6 @@ os.environ["LAPACK_AI_CACHE_DIR"] = _folder
 os.environ["LAPACK_AI_HISTORY"] = str(Path(_folder) / "history.db")
 _owner = os.getpid()
 
-BROWSER = os.environ.get("LAPACK_AI_BROWSER") or next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])), None
-)
 if BROWSER is None or importlib.util.find_spec("playwright") is None:
     collect_ignore = [path.name for path in HERE.glob("test_*.py") if path.name != "test_there_is_a_browser.py"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +72,14 @@ def cells(page: Page, *beginning: str) -> list[str]:
     return next(row for row in rows if row[: len(beginning)] == list(beginning))
 
 
-def test_every_page_shows_what_the_program_did(monitor, open_tab, pictures):
+def test_every_page_shows_what_the_program_did(open_tab, pictures):
+    with lap.monitor(port=0):
+        lap.solve(np.eye(60), np.ones(60))
+    with lap.monitor(port=0) as monitor:
+        look_at_every_page(monitor, open_tab, pictures)
+
+
+def look_at_every_page(monitor: lap.Monitor, open_tab: Any, pictures: Path) -> None:
     some_work()
     tab = open_tab(monitor.url)
     page = tab.page
@@ -90,6 +99,10 @@ def test_every_page_shows_what_the_program_did(monitor, open_tab, pictures):
     page.get_by_role("button", name="svd", exact=True).first.click()
     expect(page.get_by_role("main")).to_contain_text("Where the time goes")
     expect(page.get_by_role("main")).to_contain_text("computing")
+
+    go_to(page, "History")
+    page.locator("button.row").first.click()
+    expect(page.get_by_role("main")).to_contain_text("Compared with the median")
 
     go_to(page, "Accuracy")
     expect(page.get_by_role("main")).to_contain_text("LAP-E010 20 times")

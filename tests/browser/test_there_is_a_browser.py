@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from conftest import BROWSER
+from installed import BROWSER
 
 
 def test_there_is_a_browser_to_test_with():

@@ -185,4 +185,9 @@ fn what_was_counted_is_told_before_a_subscription_ends_and_not_to_who_came_later
     let sums = |counts: &Counts| counts.told + counts.counted;
     assert_eq!(sums(&first.counts()), 2000);
     assert_eq!(sums(&second.counts()), 1000);
+    drop(subscribe(Arc::clone(&first) as Arc<dyn Observer>));
+    let third = Arc::new(Sampler::default());
+    let _last = subscribe(Arc::clone(&third) as Arc<dyn Observer>);
+    (0..3).for_each(|_| solve_once(&a, &b));
+    assert!(third.counts().timed >= 1, "whoever comes new knows how long a call takes");
 }

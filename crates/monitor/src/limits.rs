@@ -104,7 +104,8 @@ pub(crate) fn crossovers(dtype: DType) -> Vec<Crossover> {
 pub(crate) fn batched_seconds(runner: &mut Runner, case: &Case) -> Option<f64> {
     // Enough for the threads to be worth starting.
     let case = case.batched(4096.min((64 << 20) / (case.m * case.n).max(1) / 16).max(64));
-    let least = (0..3).filter_map(|_| unobserved(|| runner.run(&case, Engine::Cpu))).map(|taken| taken.total);
+    // The least of several: what else runs on the machine only ever adds to a time.
+    let least = (0..10).filter_map(|_| unobserved(|| runner.run(&case, Engine::Cpu))).map(|taken| taken.total);
     let least = least.fold(f64::INFINITY, f64::min);
     least.is_finite().then(|| least / case.batch as f64)
 }

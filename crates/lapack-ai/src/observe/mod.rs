@@ -99,6 +99,7 @@ fn replace(change: impl FnOnce(&mut Vec<(u64, Arc<dyn Observer>)>)) -> Option<Ob
         true => SAMPLED,
         false => EVERY,
     };
+    tally::change_audience();
     MODE.store(mode, Ordering::Relaxed);
     current.replace(Arc::new(list))
 }

@@ -73,11 +73,20 @@ struct Registry {
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry { all: Vec::new(), free: Vec::new() });
 
-/// What the thread alone looks at: the kind, and the calls until the next is told.
+/// Changes with the observers: who comes new is told one call of each kind before others are counted.
+static AUDIENCE: AtomicU64 = AtomicU64::new(0);
+
+/// Others listen from now on.
+pub(super) fn change_audience() {
+    AUDIENCE.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What the thread alone looks at: the kind, the calls until the next is told, and for whom.
 #[derive(Clone, Copy)]
 struct Mine {
     kind: Kind,
     left: u64,
+    audience: u64,
 }
 
 thread_local! {
@@ -139,8 +148,10 @@ pub(super) fn begin(operation: &'static str, dtype: ElementType, shape: (usize, 
         .wrapping_add(dtype.size());
     let place = (mix ^ (mix >> 4) ^ (mix >> 8)) % PLACES;
     MINE.with(|mine| match mine[place].get() {
-        Some(Mine { kind, left: left @ 1.. }) if same(&kind, operation, dtype, shape) => {
-            mine[place].set(Some(Mine { kind, left: left - 1 }));
+        Some(Mine { kind, left: left @ 1.., audience })
+            if same(&kind, operation, dtype, shape) && audience == AUDIENCE.load(Ordering::Relaxed) =>
+        {
+            mine[place].set(Some(Mine { kind, left: left - 1, audience }));
             Watch::Counted(place)
         }
         _ => Watch::Sampled(place, dtype),
@@ -189,7 +200,8 @@ pub(super) fn settle(place: Place, begun: ElementType, report: &Report) -> Optio
     }
     let nanoseconds = report.times.total.as_nanos().clamp(1, u128::from(u64::MAX)) as u64;
     let mean = (PERIOD / nanoseconds).min(MOST);
-    let mine = Mine { kind, left: mean / 2 + jitter() % (mean + 1) };
+    let audience = AUDIENCE.load(Ordering::Relaxed);
+    let mine = Mine { kind, left: mean / 2 + jitter() % (mean + 1), audience };
     MINE.with(|all| all[place].set(Some(mine)));
     passed
 }

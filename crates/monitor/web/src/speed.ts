@@ -112,7 +112,7 @@ export function roofline(store: Store): Page {
     const ridge = flops / limit.memory;
     const start = Math.min(low, ridge / 4);
     return {
-      name: `${engine(limit.engine)} ${limit.device} ${name}: ${rate(flops, "FLOP/s")}, ${rate(limit.memory, "B/s")}`,
+      name: `${[engine(limit.engine), limit.device, name].filter(Boolean).join(" ")}: ${rate(flops, "FLOP/s")}, ${rate(limit.memory, "B/s")}`,
       colour: limit.engine === "cpu" ? "cpu" : "gpu",
       dashed: name !== "double",
       points: [[start, start * limit.memory], [ridge, flops], [Math.max(high, ridge * 8), flops]],

@@ -192,7 +192,7 @@ export function device(store: Store): Page {
     URL.revokeObjectURL(link.href);
   };
   void store.json<Limits[]>("api/limits").then(
-    (found) => fill(limits, ...found.map((one) => h("li", {}, `${engine(one.engine)} ${one.device}: ${rate(one.flops64, "FLOP/s")} double, ${rate(one.flops32, "FLOP/s")} single, ${rate(one.memory, "B/s")} memory (${one.measured ? "measured" : "from the driver"})`))),
+    (found) => fill(limits, ...found.map((one) => h("li", {}, `${[engine(one.engine), one.device].filter(Boolean).join(" ")}: ${rate(one.flops64, "FLOP/s")} double, ${rate(one.flops32, "FLOP/s")} single, ${rate(one.memory, "B/s")} memory (${one.measured ? "measured" : "from the driver"})`))),
     () => undefined,
   );
   const pairs = (list: HTMLElement, entries: [string, string][]): void => fill(list, ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
