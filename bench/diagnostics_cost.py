@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from machine import processor
+
 SIZES = (4, 256, 512, 1000)
 CHILD = """
 import json, sys, time
@@ -105,7 +107,9 @@ def main() -> None:
             f"{name:34s} {row['seconds'] * 1e6:12.2f} us  ratio {row['ratio']:.3f}",
             f" extra {row['extra_seconds'] * 1e9:9.0f} ns",
         )
-    arguments.out.write_text(json.dumps({"turns": arguments.turns, "calls": rows}, indent=1) + "\n")
+    machine = {"processor": processor(), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    result = {"machine": machine, "turns": arguments.turns, "calls": rows}
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

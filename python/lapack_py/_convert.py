@@ -253,7 +253,7 @@ def svd_hermitian(a: Any, compute_uv: bool, gpu: Any, device: Any, check_finite:
     """The SVD of a Hermitian matrix from its eigendecomposition: ``|w|`` sorted, signs moved into Vh."""
     from . import _native
 
-    keywords = {"gpu": gpu, "device": device, "check_finite": check_finite, "return_report": True}
+    keywords = {"gpu": gpu, "device": device, "check_finite": check_finite, "return_report": True, "UPLO": "L"}
     v: NDArray[Any] | None = None
     if compute_uv:
         (w, v), report = _native.eigh(a, **keywords)

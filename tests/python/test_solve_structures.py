@@ -148,4 +148,10 @@ def test_mixed_precision_of_single_precision_is_refused_in_words():
 
 
 def test_an_unknown_structure_is_refused_with_the_known_ones():
-    refuses(lambda: lap.solve(np.eye(3), np.ones(3), assume_a="sparse"), lap.LapackError, "'tridiagonal'")
+    call = lambda: lap.solve(np.eye(3), np.ones(3), assume_a="sparse")  # noqa: E731
+    error = refuses(call, lap.LapackError, "must be 'auto', 'gen', 'sym', 'her', 'pos' or a longer name")
+    for name in ("tridiagonal", "banded", "upper triangular", "lower triangular", "diagonal", "positive definite"):
+        assert repr(name) in error.cause
+    call = lambda: lap.solve(np.eye(3), np.ones(3), assume_a="tridiagnal")  # noqa: E731
+    error = refuses(call, lap.LapackError, "assume_a='tridiagnal' must be")
+    assert error.fixes[0][1] == "use assume_a='tridiagonal'."

@@ -48,6 +48,8 @@ pub enum Finding {
         factor: f64,
         /// How many repeat an earlier one.
         count: usize,
+        /// Whether they agree to rounding.
+        exact: bool,
     },
     /// Every row (column) adds up to zero: the vector of ones is a null vector.
     ZeroSums {
@@ -214,14 +216,15 @@ impl Finding {
             Finding::ZeroLine { axis, index, count } => {
                 format!("{} {index} is all 0{}", axis.name(), more(*count - 1))
             }
-            Finding::EqualLines { axis, first, second, factor, count } => {
+            Finding::EqualLines { axis, first, second, factor, count, exact } => {
                 let axis = axis.name();
+                let nearly = if *exact { "" } else { "nearly " };
                 let what = if *factor == 1.0 {
-                    format!("{axis}s {first} and {second} are equal")
+                    format!("{axis}s {first} and {second} are {nearly}equal")
                 } else if *factor == -1.0 {
-                    format!("{axis} {second} is minus {axis} {first}")
+                    format!("{axis} {second} is {nearly}minus {axis} {first}")
                 } else {
-                    format!("{axis} {second} is {} times {axis} {first}", plain(*factor))
+                    format!("{axis} {second} is {nearly}{} times {axis} {first}", plain(*factor))
                 };
                 format!("{what}{}", more(*count - 1))
             }
@@ -537,7 +540,8 @@ mod tests {
 
     #[test]
     fn equal_and_proportional_lines_are_told_apart() {
-        let finding = |factor| Finding::EqualLines { axis: Axis::Column, first: 3, second: 7, factor, count: 2 };
+        let finding =
+            |factor| Finding::EqualLines { axis: Axis::Column, first: 3, second: 7, factor, count: 2, exact: true };
         assert_eq!(finding(1.0).to_string(), "columns 3 and 7 are equal (and 1 more)");
         assert_eq!(finding(-1.0).to_string(), "column 7 is minus column 3 (and 1 more)");
         assert_eq!(finding(2.54).to_string(), "column 7 is 2.54 times column 3 (and 1 more)");

@@ -157,6 +157,7 @@ fn usual_fixes(code: Code, operation: &str) -> &'static [(Applicability, &'stati
         (Code::NotSquare, "eig" | "eigvals" | "eigh" | "eigvalsh" | "schur") => {
             &[(Maybe, "use svd for a table of data, or the eigenvalues of its covariance, a.T @ a.")]
         }
+        (Code::UnsupportedDType, "DeviceArray") => &[],
         (Code::UnsupportedDType, _) => &[(Safe, "convert first, e.g. A.astype('float64').")],
         (Code::Singular, "solve") => &[
             (Maybe, "use lstsq for the least-norm solution."),

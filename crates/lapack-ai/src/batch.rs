@@ -177,7 +177,10 @@ impl Outcome {
         let batch = report.batch;
         report.failures.extend(self.failures.drain(..).map(|(index, error)| error.in_batch(index, batch)));
         if report.on_failure == Failures::Warn {
-            let text = format!("{} of {batch} matrices failed and are NaN", failed.len());
+            let text = match batch {
+                1 => "the matrix failed, and its results are NaN".to_string(),
+                _ => format!("{} of {batch} matrices failed and are NaN", failed.len()),
+            };
             let cause = report.failures.first().map(Error::summary).unwrap_or_default();
             let warning = Error::text(Code::BatchPartial, report.operation, text).because(cause).with_failed(failed);
             report.warnings.push(warning);

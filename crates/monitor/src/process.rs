@@ -60,13 +60,16 @@ struct Sums {
     ticked: Instant,
 }
 
+/// Operation, element type and shape of calls that were measured in a batch.
+type Shape = (String, String, [u64; 4]);
+
 /// What is made anew from time to time.
 #[derive(Default)]
 struct Advice {
     made: Option<Instant>,
     recommendations: Vec<Recommendation>,
     /// What was measured of a shape in a batch, and how many calls there were then.
-    trials: HashMap<(String, String, [u64; 4]), (Option<f64>, u64)>,
+    trials: HashMap<Shape, (Option<f64>, u64)>,
     runner: Runner,
 }
 

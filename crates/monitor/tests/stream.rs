@@ -34,9 +34,8 @@ fn open(address: SocketAddr) -> WebSocket<TcpStream> {
 
 fn next(socket: &mut WebSocket<TcpStream>) -> Value {
     loop {
-        match socket.read().expect("a message") {
-            Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-            _ => {}
+        if let Message::Text(text) = socket.read().expect("a message") {
+            return serde_json::from_str(&text).unwrap();
         }
     }
 }

@@ -154,12 +154,13 @@ def matrix_rank(
     )
     if tol is None:
         cutoff = cutoff * np.max(s, axis=-1, keepdims=True, initial=0)
-    _doubt_rank(s, cutoff, name)
+    if tol is None and rtol is None:
+        _doubt_rank(s, cutoff)
     return answer(np.count_nonzero(s > cutoff, axis=-1), report, return_report)
 
 
-def _doubt_rank(s: Array, cutoff: Array, name: str) -> None:
-    """Warns where a singular value lies around the tolerance, so that a little noise changes the rank.
+def _doubt_rank(s: Array, cutoff: Array) -> None:
+    """Warns where a singular value lies around the default tolerance, so that a little noise changes the rank.
 
     Below the tolerance the doubt ends sooner, since the tolerance is itself a bound of the rounding errors.
     """
@@ -168,13 +169,15 @@ def _doubt_rank(s: Array, cutoff: Array, name: str) -> None:
     doubtful: Any = (s > cutoff / 2) & (s < 10 * cutoff) & (cutoff < largest)
     if not doubtful.any():
         return
-    *matrix, number = np.argwhere(doubtful)[0]
-    values, bound = s[tuple(matrix)], float(cutoff[(*matrix, number)])
-    unit = 1.0 if name == "tol" else float(values[0])
-    value, bound = float(values[number]) / unit, bound / unit
-    text = f"rank {np.count_nonzero(values / unit > bound)} of {len(values)} is uncertain"
+    *matrix, _ = np.argwhere(doubtful)[0]
+    values = s[tuple(matrix)] / s[(*matrix, 0)]
+    bound = float(cutoff[(*matrix, 0)] / s[(*matrix, 0)])
+    inside = np.flatnonzero(doubtful[tuple(matrix)])
+    number = int(inside[np.argmin(np.abs(np.log(values[inside] / bound)))])
+    value = float(values[number])
+    text = f"rank {np.count_nonzero(values > bound)} of {len(values)} is uncertain"
     cause = f"singular value {number} is {value:.2g}, beside the tolerance {bound:.2g}"
-    fix = ("needs-value", f"decide it: {name}={value / 3:.1g} counts {value:.1g}, {name}={value * 3:.1g} drops it.")
+    fix = ("needs-value", f"decide it: rtol={value / 3:.1g} counts {value:.1g}, rtol={value * 3:.1g} drops it.")
     warned_here("LAP-W006", "matrix_rank", "A", text, cause, fix)
 
 

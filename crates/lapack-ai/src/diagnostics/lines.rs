@@ -92,6 +92,14 @@ fn sweep<T: Scalar>(a: MatrixView<'_, T>) -> (Vec<Seen>, Vec<Seen>) {
     (rows, cols)
 }
 
+/// Whether the largest column is more than `factor` times the smallest.
+#[cold]
+pub(super) fn columns_differ<T: Scalar>(a: MatrixView<'_, T>, factor: f64) -> bool {
+    let (_, cols) = sweep(a);
+    let sizes = || cols.iter().map(|line| line.largest);
+    sizes().fold(0.0, f64::max) > factor * sizes().fold(f64::INFINITY, f64::min)
+}
+
 fn zero(axis: Axis, lines: &[Seen]) -> Option<Finding> {
     let mut zeros = lines.iter().enumerate().filter(|(_, line)| line.largest == 0.0).map(|(index, _)| index);
     let index = zeros.next()?;
@@ -111,18 +119,19 @@ fn equal<T: Scalar>(axis: Axis, lines: &[Seen], across: &[Seen], a: MatrixView<'
     keys.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
     // Sums of that many products agree to so much only.
     let close = tolerance * 100.0 * (a.rows().max(a.cols()) as f64).sqrt();
-    let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
+    let mut pairs: Vec<(usize, usize, f64, bool)> = Vec::new();
     for pair in keys.windows(2) {
         if (pair[1].0 - pair[0].0).abs() > close * pair[0].0.abs().max(1.0) {
             continue;
         }
         let (first, second) = (pair[0].1.min(pair[1].1), pair[0].1.max(pair[1].1));
         if let Some(factor) = multiple(axis, (first, second), across, a, tolerance) {
-            pairs.push((second, first, factor));
+            let exact = multiple(axis, (first, second), across, a, 8.0 * eps).is_some();
+            pairs.push((second, first, factor, exact));
         }
     }
-    let &(second, first, factor) = pairs.iter().min_by_key(|(second, first, _)| (*second, *first))?;
-    Some(Finding::EqualLines { axis, first, second, factor, count: pairs.len() })
+    let &(second, first, factor, exact) = pairs.iter().min_by_key(|(second, first, ..)| (*second, *first))?;
+    Some(Finding::EqualLines { axis, first, second, factor, count: pairs.len(), exact })
 }
 
 /// The real factor with `second = factor * first`, if there is one.
@@ -187,14 +196,16 @@ mod tests {
     #[test]
     fn equal_columns_are_found_among_many_with_both_numbers() {
         let data = matrix(50, 40, |i, j| noise(i, if j == 27 { 3 } else { j }));
-        let expected = Finding::EqualLines { axis: Axis::Column, first: 3, second: 27, factor: 1.0, count: 1 };
+        let expected =
+            Finding::EqualLines { axis: Axis::Column, first: 3, second: 27, factor: 1.0, count: 1, exact: true };
         assert_eq!(found(&data, 50, 40), [expected]);
     }
 
     #[test]
     fn a_row_that_is_a_multiple_of_another_is_found_with_its_factor() {
         let data = matrix(20, 30, |i, j| if i == 12 { -2.5 * noise(4, j) } else { noise(i, j) });
-        let expected = Finding::EqualLines { axis: Axis::Row, first: 4, second: 12, factor: -2.5, count: 1 };
+        let expected =
+            Finding::EqualLines { axis: Axis::Row, first: 4, second: 12, factor: -2.5, count: 1, exact: true };
         assert_eq!(found(&data, 20, 30), [expected]);
     }
 

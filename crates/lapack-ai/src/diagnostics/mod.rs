@@ -99,17 +99,18 @@ pub(crate) fn no_convergence<T: Scalar>(error: Error, a: Option<MatrixView<'_, T
     error.with_findings(found.into_iter().filter(|finding| matches!(finding, Finding::Scale { .. })))
 }
 
+/// What parts one singular value from the others.
+const GAP: f64 = 1e3;
+
 /// The warning that singular values lie around the tolerance, so that rounding decides the rank. `s` is sorted,
 /// `tolerance` relative to the largest.
-pub(crate) fn uncertain_rank<R: Real>(s: &[R], rank: usize, tolerance: f64) -> Option<Finding> {
+fn uncertain_rank<R: Real>(s: &[R], rank: usize, tolerance: f64) -> Option<Finding> {
     /// How far above the tolerance a singular value is out of doubt.
     const DOUBT: f64 = 10.0;
     /// How far below: less, since the tolerance itself is an upper bound of rounding.
     const NOISE: f64 = 2.0;
     /// Precision of single precision, in which much data was stored once.
     const STORED: f64 = 2.4e-7;
-    /// What parts one singular value from the others.
-    const GAP: f64 = 1e3;
     let largest: f64 = s.first().copied()?.into();
     let relative = |index: usize| s.get(index).map_or(0.0, |&value| Into::<f64>::into(value) / largest);
     let last = if rank > 0 { relative(rank - 1) } else { f64::INFINITY };
@@ -189,9 +190,29 @@ pub(crate) fn warn_of_rank(report: &mut Report, findings: Vec<Finding>, matrix: 
     report.warnings.push(warning.with_findings(findings).in_batch(matrix, report.batch));
 }
 
+/// What makes the rank doubtful that the default tolerance gave: scale, singular values around it, or one far below the rest.
+#[inline]
+pub(crate) fn doubt_rank<T: Scalar>(
+    a: Option<MatrixView<'_, T>>,
+    s: &[T::Real],
+    rank: usize,
+    tolerance: f64,
+) -> Vec<Finding> {
+    if rank < s.len() {
+        let dropped = dropped_by_scale(a, rank, s.len());
+        if !dropped.is_empty() {
+            return dropped;
+        }
+    }
+    let doubt = uncertain_rank(s, rank, tolerance);
+    // Columns of other units make a gap that says nothing about dependence.
+    let gap = matches!(doubt, Some(Finding::Gap { .. }));
+    if gap && a.is_none_or(|a| lines::columns_differ(a, GAP)) { vec![] } else { doubt.into_iter().collect() }
+}
+
 /// A rank below the full one where columns differ in size by so much that scale alone may have decided it.
 #[cold]
-pub(crate) fn dropped_by_scale<T: Scalar>(a: Option<MatrixView<'_, T>>, rank: usize, full: usize) -> Vec<Finding> {
+fn dropped_by_scale<T: Scalar>(a: Option<MatrixView<'_, T>>, rank: usize, full: usize) -> Vec<Finding> {
     let found = a.map_or_else(Vec::new, |a| lines::look(a, false));
     let scale = found.into_iter().find(|finding| matches!(finding, Finding::Scale { axis: Axis::Column, .. }));
     scale.map_or_else(Vec::new, |scale| vec![Finding::Dropped { rank, full }, scale])

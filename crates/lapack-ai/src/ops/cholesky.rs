@@ -181,7 +181,11 @@ fn run<T: Scalar>(
     batch::run(library, plan, report, item)?.conclude_or_go_on(report)?;
     blank_failed(factor, report);
     if !in_place {
-        let triangles = Triangles::Mirrored { lower: read == Part::Lower, hermitian: true };
+        let lower = read == Part::Lower;
+        // Who asks for the other triangle than the default one has chosen it.
+        let chosen = upper == (operation != FACTOR);
+        let triangles =
+            if chosen { Triangles::Chosen { lower } } else { Triangles::Mirrored { lower, hermitian: true } };
         diagnostics::warn_of_asymmetry(Argument::at(0, "a"), &a.view, triangles, report);
     }
     Ok(())

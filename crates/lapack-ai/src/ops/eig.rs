@@ -306,12 +306,13 @@ impl<T: Scalar> Job<T> {
             if imaginary(j) > 0.0 { here + Complex64::i() * v.get(i, j + 1).to_complex128() } else { here }
         };
         let largest = (0..n).map(|j| value(j).norm()).fold(0.0, f64::max);
-        let close = T::Real::EPSILON.powf(0.375) * largest;
+        // The eigenvalues of a defective pair, and the angle between its vectors, are off by the root of rounding.
+        let near = T::Real::EPSILON.powf(0.45);
         let mut found: Option<(usize, usize, usize)> = None;
         for j in (0..n).filter(|&j| imaginary(j) >= 0.0) {
-            for k in (0..j).filter(|&k| imaginary(k) >= 0.0 && (value(k) - value(j)).norm() <= close) {
+            for k in (0..j).filter(|&k| imaginary(k) >= 0.0 && (value(k) - value(j)).norm() <= near * largest) {
                 let cosine = (0..n).map(|i| component(i, k).conj() * component(i, j)).sum::<Complex64>().norm();
-                if 1.0 - cosine <= T::Real::EPSILON.sqrt() {
+                if 1.0 - cosine <= near * near / 2.0 {
                     let (first, second, count) = found.unwrap_or((k, j, 0));
                     found = Some((first, second, count + 1));
                 }

@@ -154,7 +154,8 @@ fn run<T: Scalar>(
     let rhs = need.add2(m.max(n), solved);
     let (work, rwork, iwork) = (need.add(lengths[0]), need.add(lengths[1]), need.add(lengths[2]));
     let rcond = options.rcond.unwrap_or(T::Real::EPSILON * m.max(n) as f64);
-    let job = Job { m, n, nrhs, rcond, in_place, lengths, copy, rhs, work, rwork, iwork, timed };
+    let undecided = options.rcond.is_none();
+    let job = Job { m, n, nrhs, rcond, undecided, in_place, lengths, copy, rhs, work, rwork, iwork, timed };
     if !in_place {
         report.count_copy(m * n * count);
     }
@@ -210,6 +211,8 @@ struct Job<T: Scalar> {
     n: usize,
     nrhs: usize,
     rcond: f64,
+    /// Whether rcond is the default: who gives one has decided on the rank.
+    undecided: bool,
     in_place: bool,
     lengths: [usize; 3],
     copy: Slot<T>,
@@ -303,14 +306,11 @@ impl<T: Scalar> Job<T> {
             item.rcond = Some((rcond, RcondSource::SingularValues));
             // SAFETY: GELSD wrote k singular values, one after the other.
             let values = unsafe { std::slice::from_raw_parts(s.as_view().as_ptr(), k) };
-            let doubt = diagnostics::uncertain_rank(values, rank, self.rcond);
-            let mut findings = vec![];
-            if rank < k {
-                findings = diagnostics::dropped_by_scale((!self.in_place).then_some(a), rank, k);
-            }
-            if findings.is_empty() {
-                findings.extend(doubt);
-            }
+            let findings = if self.undecided {
+                diagnostics::doubt_rank((!self.in_place).then_some(a), values, rank, self.rcond)
+            } else {
+                vec![]
+            };
             item.findings = (!findings.is_empty()).then(|| Box::new(findings));
         }
         item.lap(&mut clock, Phase::Compute);

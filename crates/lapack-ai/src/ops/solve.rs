@@ -186,8 +186,8 @@ fn run<T: Scalar>(
     if matches!(options.structure, Structure::Symmetric | Structure::Hermitian | Structure::PositiveDefinite)
         && !overwrite
     {
-        let triangles =
-            Triangles::Mirrored { lower: options.lower, hermitian: options.structure != Structure::Symmetric };
+        let (lower, hermitian) = (options.lower, options.structure != Structure::Symmetric);
+        let triangles = if lower { Triangles::Chosen { lower } } else { Triangles::Mirrored { lower, hermitian } };
         diagnostics::warn_of_asymmetry(Argument::at(0, "a"), matrices, triangles, report);
     }
     if options.call.autofix {

@@ -147,7 +147,10 @@ pub(super) fn substitute<T: Scalar>(
 /// Warns of a factor whose triangle that was read is empty, or that is a whole matrix.
 fn doubt_factor<T: Scalar>(argument: Argument, a: &BatchView<'_, T>, given: Given<'_>, report: &mut Report) {
     let (Given::Cholesky { lower } | Given::Triangular { lower, .. }) = given else { return };
-    diagnostics::warn_of_asymmetry(argument, a, Triangles::Chosen { lower }, report);
+    // The identity is a unit triangle like any other.
+    if !given.unit_diagonal() {
+        diagnostics::warn_of_asymmetry(argument, a, Triangles::Chosen { lower }, report);
+    }
     if matches!(given, Given::Cholesky { .. }) && a.count() > 0 && diagnostics::is_whole(a.matrix(0)) {
         let name = argument.name;
         let text = format!("{name} is symmetric, so it is no triangular factor");

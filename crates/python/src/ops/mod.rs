@@ -160,9 +160,10 @@ pub(crate) fn pair<'py>(
     let is_sequence = object.is_instance_of::<pyo3::types::PyTuple>() || object.is_instance_of::<pyo3::types::PyList>();
     match (is_sequence, object.len()) {
         (true, Ok(2)) => Ok((object.get_item(0)?, object.get_item(1)?)),
-        (true, Ok(items)) => {
-            Err(not_that_pair(operation, &format!("the first argument has {items} items, not 2: {what}")))
-        }
+        (true, Ok(items)) => Err(not_that_pair(
+            operation,
+            &format!("the first argument has {items} item{}, not 2: {what}", if items == 1 { "" } else { "s" }),
+        )),
         _ => Err(not_that_pair(operation, &format!("the first argument must be the tuple {what}"))),
     }
 }
