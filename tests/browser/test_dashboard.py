@@ -107,6 +107,7 @@ def look_at_every_page(monitor: lap.Monitor, open_tab: Any, pictures: Path) -> N
     go_to(page, "Accuracy")
     expect(page.get_by_role("main")).to_contain_text("LAP-E010 20 times")
     expect(page.get_by_role("main")).to_contain_text("LAP-W001 8 times")
+    page.close()
 
 
 def test_values_follow_the_program_within_seconds_and_failures_raise_an_alert(monitor, open_tab, pictures):
@@ -169,6 +170,7 @@ def test_behind_a_prefix_that_a_proxy_takes_off_everything_works(monitor, open_t
     for name, text in list(PAGES.items())[:-1]:
         go_to(page, name)
         expect(page.get_by_role("main")).to_contain_text(text, timeout=2 * FIVE_SECONDS)
+    page.close()
     proxy.close()
     assert proxy.refused == 0, "a path outside the prefix was asked for"
 

@@ -50,7 +50,7 @@ export function timeChart(title: string, lines: Line[], format: (value: number) 
             value: (_self: uPlot, value: number | null) => (value === null ? "-" : format(value)),
           })),
         ],
-        axes: [axis, { ...axis, size: 84, values: (_self, ticks) => ticks.map(format) }],
+        axes: [axis, { ...axis, size: 96, values: (_self, ticks) => ticks.map(format) }],
       },
       data,
       element,
@@ -111,7 +111,7 @@ const decades = (low: number, high: number): number[] => {
 
 /** Curves and marks over logarithmic axes. */
 export function logChart(chart: LogChart): HTMLElement {
-  const [width, height, left, right, top, bottom] = [560, chart.height ?? 300, 74, 14, 12, 44];
+  const [width, height, left, right, top, bottom] = [600, chart.height ?? 300, 106, 14, 12, 44];
   const all = [...chart.curves.flatMap((curve) => curve.points), ...chart.marks.map((mark) => mark.at)];
   const usable = all.filter(([x, y]) => x > 0 && y > 0);
   if (usable.length === 0) return h("p", { class: "empty" }, "Nothing to show yet.");
