@@ -47,6 +47,7 @@ def test_an_operation_on_both_engines_is_compared_by_what_was_measured(monitor):
     assert (found["cpu"], found["gpu"]) == (rows["cpu"], rows["opencl"])
 
 
+@pytest.mark.timed
 def test_operands_kept_on_the_device_save_at_least_half_of_the_transfers_that_the_advice_promises(monitor):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((1500, 1500)), rng.standard_normal((1500, 2))

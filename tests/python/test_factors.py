@@ -298,7 +298,7 @@ def test_something_else_than_the_tuple_is_refused_in_words(name, tail):
         (np.eye(3), f"must be the tuple {tail}"),
         (None, f"must be the tuple {tail}"),
         ("xy", f"must be the tuple {tail}"),
-        ((np.eye(3),), f"has 1 items, not 2: {tail}"),
+        ((np.eye(3),), f"has 1 item, not 2: {tail}"),
         ((1, 2, 3), f"has 3 items, not 2: {tail}"),
     ]:
         error = refuses(lambda wrong=wrong: getattr(lap, name)(wrong, np.ones(3)), lap.LapackError, text)

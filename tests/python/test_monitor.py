@@ -118,6 +118,7 @@ def test_exports_are_tables_and_json(monitor):
     assert get(monitor, "api/export.csv?table=calls").count("\n") == 2
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("one_by_one", "operands"),
     [(lambda a, b: lap.solve(a, b), 2), (lambda a, b: lap.matmul(a, a), 2), (lambda a, b: lap.inv(a), 1)],
