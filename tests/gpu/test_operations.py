@@ -112,6 +112,7 @@ def test_there_is_a_call_for_every_operation():
         "explain",
         "explain_info",
         "explain_iter",
+        "monitor",
         "observe",
         "set_lapack",
         "set_num_threads",
