@@ -235,10 +235,10 @@ mod tests {
                 };
                 // SAFETY: all arrays are as large as the routine wants them.
                 let info = unsafe { call.by_lapack(library, work.as_mut_ptr(), least) };
-                // MKL wants the documented length, 3 k + l, also where the reference reduces R alone and takes 4 k.
+                // MKL may want the documented length, 3 k + l, where the reference reduces R alone and takes 4 k.
                 let documented = (3 * m.min(n) + m.max(n)).max(5 * m.min(n)).max(1);
-                let refused = library.vendor().contains("MKL") && least < documented;
-                assert_eq!(info, if refused { -13 } else { 0 }, "{m} x {n}, {jobs:?}, {least}");
+                let stricter = library.vendor().contains("Math Kernel Library") && least < documented;
+                assert!(info == 0 || stricter && info == -13, "{m} x {n}, {jobs:?}, {least}: {info}");
             }
         }
     }
