@@ -20,17 +20,7 @@ _current: Monitor | None = None
 
 
 class Monitor:
-    """A running dashboard; made by :func:`monitor`. In a notebook it shows itself.
-
-    Attributes
-    ----------
-    url : str or None
-        Where the page is, with its token; None where this process only publishes.
-    port : int or None
-        The page's port.
-    token : str or None
-        What readers of the page must know.
-    """
+    """A running dashboard; made by :func:`monitor`. In a notebook it shows itself."""
 
     def __init__(self, native: _native.NativeMonitor, prefix: str) -> None:
         self._native = native
