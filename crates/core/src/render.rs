@@ -79,14 +79,19 @@ impl Error {
         self.argument_at_fault().map_or("A", |argument| argument.name)
     }
 
+    /// rcond and eps of a matrix that is too ill-conditioned for single precision and not for double.
+    fn beyond_single_only(&self) -> Option<(f64, f64)> {
+        match *self.detail() {
+            Detail::Condition { rcond, eps } if eps > DOUBLE_IS_BETTER && rcond > f64::EPSILON => Some((rcond, eps)),
+            _ => None,
+        }
+    }
+
     /// Why it happened: what is known of this case, else the code's usual cause.
     pub fn cause(&self) -> String {
         let found = self.findings().iter().map(|finding| finding.cause(self.argument_name()));
         let known: Vec<String> = self.own_cause().map(str::to_string).into_iter().chain(found).collect();
-        if let Detail::Condition { eps, rcond } = *self.detail()
-            && eps > DOUBLE_IS_BETTER
-            && rcond > f64::EPSILON
-        {
+        if let Some((rcond, eps)) = self.beyond_single_only() {
             let text = format!(
                 "the condition number, about {}, is beyond what float32 holds ({})",
                 plain(1.0 / rcond),
@@ -101,10 +106,7 @@ impl Error {
     /// usual fixes.
     pub fn fixes(&self) -> Vec<Fix> {
         let mut fixes: Vec<Fix> = self.own_fixes().to_vec();
-        if let Detail::Condition { rcond, eps } = *self.detail()
-            && eps > DOUBLE_IS_BETTER
-            && rcond > f64::EPSILON
-        {
+        if self.beyond_single_only().is_some() {
             let text = "use float64 (complex128), which holds it: convert the arguments with astype.".to_string();
             fixes.push(Fix { applicability: Applicability::Maybe, text });
         }

@@ -225,8 +225,8 @@ fn first_failure(mut failures: Vec<(usize, Error)>, mut ill_conditioned: Vec<usi
     failures.sort_by_key(|(index, _)| *index);
     let failed = failures.iter().map(|(index, _)| *index).collect();
     let (index, error) = failures.swap_remove(0);
-    let also = Finding::AlsoIllConditioned { beside: index, matrices: ill_conditioned };
-    let also = matches!(&also, Finding::AlsoIllConditioned { matrices, .. } if !matrices.is_empty()).then_some(also);
+    let also = (!ill_conditioned.is_empty())
+        .then_some(Finding::AlsoIllConditioned { beside: index, matrices: ill_conditioned });
     error.with_findings(also).in_batch(index, batch).with_failed(failed)
 }
 

@@ -8,7 +8,8 @@
 //!
 //! gives a tridiagonal `T_m` whose smallest eigenvalue theta is an upper bound of A's and near it after few steps, since
 //! extreme eigenvalues come first. An eigenvalue of A lies within `rho = beta_m |s_m|` of theta, s_m being the last element
-//! of T's eigenvector (Parlett, (13-20)), and within `rho^2 / gap` where the next eigenvalue is gap away (Theorem 11.7.1). All q_j are kept orthogonal. Each step costs 2 n^2.
+//! of T's eigenvector (Parlett, (13-20)), and within `rho^2 / gap` where the next eigenvalue is gap away (Theorem 11.7.1).
+//! All q_j are kept orthogonal. Each step costs 2 n^2.
 //!
 //! A random `q_1` may miss an eigenvalue that is small beside the others. Where Cholesky's factorisation stopped at the minor
 //! of order k, the leading block `A_11 = L L^H` of order k - 1 and the column `b` above the failing diagonal element `d` give
@@ -47,7 +48,7 @@ pub(crate) fn sampled_asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool, he
     // Along diagonals that wrap around: every row and every distance comes in turn.
     let pairs = (0..SAMPLE).map(move |k| {
         let i = k * n / SAMPLE;
-        let distance = 1 + (k * (n - 1)) % (n - 1).max(1) / 2 + k % (n / 2);
+        let distance = 1 + k % (n / 2);
         let j = (i + distance) % n;
         (i.max(j), i.min(j))
     });
@@ -58,11 +59,9 @@ pub(crate) fn sampled_asymmetry<T: Scalar>(a: MatrixView<'_, T>, lower: bool, he
 #[inline]
 pub(crate) fn is_whole<T: Scalar>(c: MatrixView<'_, T>) -> bool {
     let n = c.rows();
-    let pairs = || {
-        (0..SAMPLE.min(n))
-            .map(|k| (k * n / SAMPLE.min(n), (k * n / SAMPLE.min(n) + 1 + k % 3) % n))
-            .filter(|(i, j)| i != j)
-    };
+    let count = SAMPLE.min(n);
+    let pair = |k: usize| (k * n / count, (k * n / count + 1 + k % 3) % n);
+    let pairs = || (0..count).map(pair).filter(|(i, j)| i != j);
     pairs().all(|(i, j)| c.get(i, j) == c.get(j, i).conj()) && pairs().any(|(i, j)| c.get(i, j) != T::ZERO)
 }
 

@@ -219,10 +219,7 @@ fn run<T: Scalar>(
         diagnostics::warn(report, Code::EigenvectorsDependent, text, findings, matrix);
     }
     blank_failed(&out.eigenvalues, report);
-    for vectors in out.imaginary.iter() {
-        blank_failed(vectors, report);
-    }
-    out.left.iter().chain(&out.right).for_each(|vectors| blank_failed(vectors, report));
+    out.imaginary.iter().chain(&out.left).chain(&out.right).for_each(|vectors| blank_failed(vectors, report));
     Ok(())
 }
 
