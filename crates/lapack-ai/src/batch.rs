@@ -327,9 +327,11 @@ pub(crate) fn run(
         let images = plan.images(library, workers);
         if !images.is_empty() {
             report.workers = workers;
+            report.scratch = plan.need.bytes().saturating_mul(workers);
             return run_side_by_side(library, &images, plan, workers, report.operation, &item);
         }
     }
+    report.scratch = plan.need.bytes();
     let cancel = if plan.count > 1 { cancel::current() } else { None };
     // A library that uses several threads on one matrix may need a large stack for it.
     if plan.seconds_each > SMALL && library.threads().get() > 1 {

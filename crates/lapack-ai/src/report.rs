@@ -152,6 +152,8 @@ pub struct Report {
     pub copies: usize,
     /// Their size in bytes.
     pub bytes_copied: usize,
+    /// Bytes of scratch memory on the host: working copies and LAPACK's workspace, of all workers together.
+    pub scratch: usize,
     /// Smallest estimate of the reciprocal condition number over the batch.
     pub rcond: Option<f64>,
     /// Where it comes from.
@@ -192,6 +194,7 @@ impl Report {
             workers: 1,
             copies: 0,
             bytes_copied: 0,
+            scratch: 0,
             rcond: None,
             rcond_source: None,
             rcond_matrix: 0,

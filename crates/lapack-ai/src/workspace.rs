@@ -60,6 +60,12 @@ impl Need {
         self.add(a.saturating_mul(b))
     }
 
+    /// What is reserved by now.
+    #[inline]
+    pub(crate) fn bytes(self) -> usize {
+        self.bytes
+    }
+
     /// Allocates, or takes what the thread kept.
     ///
     /// # Errors

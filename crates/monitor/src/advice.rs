@@ -6,10 +6,12 @@
 //! |---|---|---|
 //! | `batch` | calls x (measured time + what a call costs the language) | matrices x measured time in one batched call |
 //! | `threads` | - | no promise: it depends on what else runs |
+//! | `engine` | calls x measured median | calls x measured median on the other engine |
 //! | `device-arrays` | measured time on the device | that without transfers |
 //! | `conditioning`, `fallback` | - | no promise: they are about results, not about time |
 
-use crate::snapshot::{Alert, Device, Machine, Recommendation, Row, Second, Totals};
+use crate::aggregate::is_alike;
+use crate::snapshot::{Alert, Device, Machine, Process, Recommendation, Row, Second, Totals};
 
 /// Calls on small matrices from which on batching is worth a word.
 const MANY: u64 = 1000;
@@ -17,6 +19,8 @@ const MANY: u64 = 1000;
 const SMALL: u64 = 64;
 /// The least part of the time that a recommendation must save.
 const WORTH: f64 = 0.3;
+/// The least time, in seconds, that it must save.
+const LEAST: f64 = 0.01;
 /// Repetitions from which on a warning is a habit.
 const HABIT: u64 = 5;
 
@@ -69,7 +73,8 @@ pub(crate) fn recommendations(evidence: &Evidence<'_>) -> Vec<Recommendation> {
     let mut found: Vec<Recommendation> = Vec::new();
     found.extend(rows().filter_map(|row| batch(row, evidence)));
     found.extend(threads(evidence));
-    found.extend(rows().filter_map(device_arrays));
+    found.extend(rows().filter_map(|row| engine(row, evidence.rows)));
+    found.extend(rows().filter_map(|row| device_arrays(row, evidence.rows)));
     found.extend(rows().filter_map(conditioning));
     found.extend(rows().filter_map(fallback));
     let gain = |one: &Recommendation| one.now.zip(one.then).map_or(0.0, |(now, then)| now - then);
@@ -118,7 +123,7 @@ fn batch(row: &Row, evidence: &Evidence<'_>) -> Option<Recommendation> {
     let calls = row.calls as f64;
     let now = row.seconds + calls * evidence.call_overhead;
     let then = calls * (evidence.batched)(row)?;
-    if then > (1.0 - WORTH) * now || now - then < 0.01 {
+    if then > (1.0 - WORTH) * now || now - then < LEAST {
         return None;
     }
     let operation = &row.operation;
@@ -166,10 +171,58 @@ fn threads(evidence: &Evidence<'_>) -> Option<Recommendation> {
     })
 }
 
-fn device_arrays(row: &Row) -> Option<Recommendation> {
+/// The other engine's calls of the same operation, type and size that did the same work, if both were measured often enough.
+fn on_the_other_engine<'a>(row: &Row, rows: &'a [Row]) -> Option<&'a Row> {
+    let same = |other: &&Row| {
+        other.engine != row.engine
+            && (&other.operation, &other.dtype, other.size) == (&row.operation, &row.dtype, row.size)
+            && !other.batched
+            && is_alike(row, other)
+    };
+    let enough = |row: &Row| row.timed >= HABIT && !row.batched;
+    rows.iter().find(same).filter(|other| enough(row) && enough(other))
+}
+
+fn engine(row: &Row, rows: &[Row]) -> Option<Recommendation> {
+    let other = on_the_other_engine(row, rows)?;
+    let (now, then) = (row.p50 * row.calls as f64, other.p50 * row.calls as f64);
+    if then > (1.0 - WORTH) * now || now - then < LEAST {
+        return None;
+    }
+    let names = |row: &Row| if row.engine == "cpu" { "the CPU".to_string() } else { row.device.clone() };
+    let gpu = if other.engine == "cpu" { "False" } else { "True" };
+    let code = match row.operation.as_str() {
+        "matmul" => format!("C = lap.matmul(A, B, gpu={gpu})"),
+        "svd" => format!("U, S, Vh = lap.svd(A, gpu={gpu})"),
+        "svdvals" => format!("S = lap.svdvals(A, gpu={gpu})"),
+        _ => return None,
+    };
+    Some(Recommendation {
+        rule: "engine".into(),
+        title: format!("Compute {} of {} {} on {}", row.operation, row.dtype, shape(row), names(other)),
+        evidence: format!(
+            "{} calls took {} on {}; at the median of {} calls on {} they take {}",
+            count(row.calls),
+            duration(now),
+            names(row),
+            count(other.calls),
+            names(other),
+            duration(then)
+        ),
+        code,
+        now: Some(now),
+        then: Some(then),
+    })
+}
+
+fn device_arrays(row: &Row, rows: &[Row]) -> Option<Recommendation> {
     let phases = &row.phases;
     let part = phases.transfer / phases.total.max(f64::MIN_POSITIVE);
-    if row.engine == "cpu" || row.timed < HABIT || part < 0.5 {
+    if row.engine == "cpu" || row.timed < HABIT || part < 0.5 || row.seconds * part < LEAST {
+        return None;
+    }
+    // Where the CPU is faster than the kernels alone, arrays on the device are not the answer.
+    if on_the_other_engine(row, rows).is_some_and(|cpu| cpu.p50 < row.p50 * (1.0 - part)) {
         return None;
     }
     let then = row.seconds * (1.0 - part);
@@ -180,7 +233,7 @@ fn device_arrays(row: &Row) -> Option<Recommendation> {
     };
     Some(Recommendation {
         rule: "device-arrays".into(),
-        title: format!("Keep the operands of {} on the device", row.operation),
+        title: format!("Keep the {} {} operands of {} on the device", row.dtype, shape(row), row.operation),
         evidence: format!(
             "{:.0} % of the time of {} calls of {} on {} ({} of {}) is transfer",
             part * 100.0,
@@ -278,6 +331,21 @@ pub(crate) fn machine_alerts(machine: &Machine) -> Vec<Alert> {
         }
     }
     alerts
+}
+
+/// The operation of an idle process that needs more working memory than can still be had. While one computes, what it has
+/// taken is missing from what is left, so nothing can be said then.
+pub(crate) fn need_alert(machine: &Machine, process: &Process) -> Option<Alert> {
+    let left = machine.memory_available.filter(|_| process.state == "running")? as f64;
+    let idle = process.series.last().is_some_and(|second| second.cpu < 0.2);
+    let rows = process.rows.iter().filter(|row| row.operation != "other");
+    let row = rows.max_by(|a, b| a.scratch.total_cmp(&b.scratch)).filter(|row| idle && row.scratch > left)?;
+    let (operation, need, left) = (&row.operation, gib(row.scratch), gib(left));
+    let text = format!(
+        "another {operation} of {} may fail: it took {need} of working memory, and {left} are left",
+        shape(row)
+    );
+    Some(Alert { topic: "memory".into(), urgent: false, text })
 }
 
 /// What goes wrong in a process.
@@ -400,6 +468,40 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_the_other_engine_does_faster_are_told_so_by_what_was_measured_of_both() {
+        let gpu = Row {
+            engine: "opencl".into(),
+            device: "H200".into(),
+            dtype: "float32".into(),
+            flops: 40.0,
+            p50: 2e-3,
+            ..row("matmul", 64, 40, 0.08)
+        };
+        let cpu = Row { engine: "cpu".into(), flops: 9.0, calls: 9, timed: 9, p50: 1e-5, ..gpu.clone() };
+        let found = advise(&[gpu.clone(), cpu.clone()], 1.0);
+        assert_eq!((found.len(), found[0].rule.as_str()), (1, "engine"));
+        assert_eq!(found[0].title, "Compute matmul of float32 64x64 on the CPU");
+        assert_eq!(
+            found[0].evidence,
+            "40 calls took 80 ms on H200; at the median of 9 calls on the CPU they take 400 us"
+        );
+        assert_eq!(found[0].code, "C = lap.matmul(A, B, gpu=False)");
+        let slow = Row { p50: 0.1, ..cpu.clone() };
+        assert_eq!(advise(&[gpu.clone(), slow], 1.0)[0].code, "C = lap.matmul(A, B, gpu=True)");
+        let other_work = Row { flops: 90.0, ..cpu.clone() };
+        let too_few = Row { timed: 4, ..cpu.clone() };
+        let about_the_same = Row { p50: 1.9e-3, ..cpu };
+        for other in [other_work, too_few, about_the_same] {
+            assert_eq!(advise(&[gpu.clone(), other], 1.0), []);
+        }
+        // Mostly transfer, but the CPU is faster than the kernels alone.
+        let phases = Phases { total: 2.0, transfer: 1.5, ..Phases::default() };
+        let cpu = Row { engine: "cpu".into(), p50: 4e-4, ..gpu.clone() };
+        let found = advise(&[Row { phases, ..gpu }, cpu], 1.0);
+        assert!(found.iter().all(|one| one.rule == "engine"), "{found:?}");
+    }
+
+    #[test]
     fn repeated_doubt_and_repeated_fallbacks_are_told_with_the_reason() {
         let doubtful = Row { doubtful: 7, rcond: Some(3e-18), ..row("solve", 100, 70, 1.0) };
         let fallen = Row { fallbacks: 6, reason: "no GPU was found".into(), ..row("qr", 100, 6, 1.0) };
@@ -438,5 +540,24 @@ mod tests {
             process_alerts(&totals, &series, &[device]).into_iter().map(|one| one.topic).collect();
         assert_eq!(topics, ["pool", "device", "failures"]);
         assert_eq!(process_alerts(&Totals::default(), &[], &[]), []);
+    }
+
+    #[test]
+    fn an_idle_process_is_told_of_an_operation_that_no_longer_fits_and_a_busy_one_is_not() {
+        let gib = f64::from(1 << 30);
+        let machine = Machine { memory_available: Some(2 << 30), ..Machine::default() };
+        let process = |cpu, scratch| Process {
+            state: "running".into(),
+            rows: vec![row("eigh", 64, 9, 1.0), Row { scratch, ..row("svd", 20_000, 1, 9.0) }],
+            series: vec![Second { cpu, ..Second::default() }],
+            ..Process::default()
+        };
+        let alert = need_alert(&machine, &process(0.01, 9.6 * gib)).unwrap();
+        assert_eq!(
+            alert.text,
+            "another svd of 20000x20000 may fail: it took 9.6 GiB of working memory, and 2.0 GiB are left"
+        );
+        assert_eq!(need_alert(&machine, &process(1.0, 9.6 * gib)), None);
+        assert_eq!(need_alert(&machine, &process(0.01, 1.9 * gib)), None);
     }
 }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub(crate) const MOST_ROWS: usize = 400;
 /// Calls listed at most.
 pub(crate) const MOST_CALLS: usize = 200;
+/// Failures and warnings listed beside them, at most.
+pub(crate) const MOST_TROUBLES: usize = 50;
 /// Seconds kept.
 pub(crate) const MOST_SECONDS: usize = 3600;
 /// Places in the program remembered for each row.
@@ -65,15 +67,17 @@ pub(crate) struct Aggregate {
     rows: HashMap<Key, Sums>,
     totals: Totals,
     recent: VecDeque<Call>,
+    /// Failures and warnings that are no longer in `recent`.
+    troubles: VecDeque<Call>,
     listed: u64,
     /// Calls that began before and ended after the last second are of the next.
     second: Second,
     series: VecDeque<Second>,
     last_second: Instant,
-    /// Threads that were told of in this second, and calls of large matrices among theirs.
-    threads: HashMap<u64, u64>,
-    /// Most threads that told of large calls in one second, and how many seconds had more than one.
-    pub(crate) concurrent: (usize, u64),
+    /// Threads that were within calls on large matrices, on average: of this second so far, and of each in `series`.
+    large: (f64, VecDeque<f64>),
+    /// The earliest end of a second that a long call has changed since, and the second in which that was found out.
+    changed: Option<(f64, Instant)>,
     /// Moments for people.
     epoch: (Instant, f64),
 }
@@ -102,6 +106,14 @@ pub(crate) fn case(operation: &str, dtype: ElementType, shape: [usize; 4]) -> Op
     Some(Case { op, dtype: dtype.sums(), m, n, k: k.max(1), batch })
 }
 
+/// Floating-point operations, and bytes of operands and results, of a call.
+fn work(operation: &str, dtype: ElementType, shape: [usize; 4]) -> [f64; 2] {
+    case(operation, dtype, shape).map_or([0.0; 2], |case| {
+        let bytes = case.operand_bytes().iter().sum::<usize>() + case.result_bytes();
+        [case.flops_each() * case.batch as f64, bytes as f64]
+    })
+}
+
 fn decade(rcond: f64) -> usize {
     if rcond <= 0.0 || rcond.is_nan() {
         return 0;
@@ -119,12 +131,13 @@ impl Aggregate {
             rows: HashMap::new(),
             totals: Totals::default(),
             recent: VecDeque::new(),
+            troubles: VecDeque::new(),
             listed: 0,
             second: Second::default(),
             series: VecDeque::new(),
             last_second: now,
-            threads: HashMap::new(),
-            concurrent: (0, 0),
+            large: (0.0, VecDeque::new()),
+            changed: None,
             epoch: (now, unix),
         }
     }
@@ -167,25 +180,20 @@ impl Aggregate {
         })
     }
 
-    /// Numbers that grow with every call, told or counted.
+    /// Numbers that grow with every call, told or counted; `[flops, bytes]` are those of one.
     fn add(
         &mut self,
         what: (&'static str, ElementType, [usize; 4], Engine),
+        [flops, bytes]: [f64; 2],
         calls: u64,
         rcond: Option<f64>,
     ) -> &mut Sums {
         let (operation, dtype, shape, engine) = what;
-        let case = case(operation, dtype, shape);
-        let (flops, bytes) = case.as_ref().map_or((0.0, 0.0), |case| {
-            let bytes = case.operand_bytes().iter().sum::<usize>() + case.result_bytes();
-            (case.flops_each() * case.batch as f64, bytes as f64)
-        });
         let gpu = if engine == Engine::OpenCl { calls } else { 0 };
         self.totals.calls += calls;
         self.totals.gpu_calls += gpu;
         self.second.calls += calls as f64;
         self.second.gpu_calls += gpu as f64;
-        self.second.flops += flops * calls as f64;
         let sums = self.sums(operation, dtype, shape, engine);
         sums.vote(shape.map(|size| size as u64), calls);
         sums.row.calls += calls;
@@ -200,7 +208,10 @@ impl Aggregate {
 
     fn counted(&mut self, tally: &Tally) {
         let &Tally { operation, dtype, rows, cols, inner, batch, engine, calls, rcond } = tally;
-        let sums = self.add((operation, dtype, [rows, cols, inner, batch], engine), calls, rcond);
+        let shape = [rows, cols, inner, batch];
+        let work = work(operation, dtype, shape);
+        self.second.flops += work[0] * calls as f64;
+        let sums = self.add((operation, dtype, shape, engine), work, calls, rcond);
         let likes = sums.last.len() as u64;
         let mut seconds = 0.0;
         for (index, nanoseconds) in sums.last.iter().enumerate() {
@@ -218,13 +229,16 @@ impl Aggregate {
         let fallbacks = u64::from(record.warnings.iter().any(|code| is_fallback(*code)));
         let failures = u64::from(record.failure.is_some());
         let warnings = record.warnings.len() as u64;
-        let sums = self.add(what, 1, record.rcond);
+        // What failed has done less than the work of its shape.
+        let work = if failures > 0 { [0.0; 2] } else { work(record.operation, record.dtype, record.shape) };
+        let sums = self.add(what, work, 1, record.rcond);
         let row = &mut sums.row;
         row.failures += failures;
         row.warnings += warnings;
         row.fallbacks += fallbacks;
         row.doubtful += record.warnings.iter().filter(|code| **code == Code::IllConditioned).count() as u64;
         row.copied += record.copied as f64;
+        row.scratch = row.scratch.max(record.scratch as f64);
         row.moved += record.moved as f64;
         if let Some(rcond) = record.rcond {
             row.rcond_decades[decade(rcond)] += 1;
@@ -244,6 +258,10 @@ impl Aggregate {
             seconds = times.total.as_secs_f64();
             let nanoseconds = times.total.as_nanos() as u64;
             sums.durations.add(nanoseconds, 1);
+            // The first call finds nothing ready, so it stands for others only while it is alone.
+            if row.timed == 1 {
+                sums.last.clear();
+            }
             if sums.last.len() == REMEMBERED {
                 sums.last.pop_front();
             }
@@ -277,20 +295,58 @@ impl Aggregate {
             *totals.codes.entry(code.as_str().into()).or_default() += 1;
         }
         self.second.failures += failures as f64;
-        self.second.busy += seconds;
         // A call of a large matrix uses the library's threads as well.
-        if record.shape[0].min(record.shape[1]) >= 128 && record.engine == Engine::Cpu {
-            *self.threads.entry(record.thread).or_default() += 1;
-        }
+        let large = record.shape[0].min(record.shape[1]) >= 128 && record.engine == Engine::Cpu;
+        self.spread(record.at, seconds, work[0], large);
         self.list(record);
+    }
+
+    /// Adds time and operations of a call to the seconds in which it ran; those before the current one are changed for it.
+    fn spread(&mut self, end: Instant, seconds: f64, flops: f64, large: bool) {
+        let inside = end.saturating_duration_since(self.last_second).as_secs_f64().min(seconds);
+        // All of a call without a time is in the second in which it ended.
+        let part = if seconds > 0.0 { inside / seconds } else { 1.0 };
+        self.second.busy += inside;
+        self.second.flops += flops * part;
+        self.large.0 += if large { inside } else { 0.0 };
+        if part >= 1.0 {
+            return;
+        }
+        let end = self.unix(end);
+        let begin = end - seconds;
+        for index in (0..self.series.len()).rev() {
+            let until = self.series[index].at;
+            if until <= begin {
+                break;
+            }
+            let from = index.checked_sub(1).map_or(self.epoch.1, |before| self.series[before].at);
+            let length = (until - from).max(1e-3);
+            let inside = (until.min(end) - from.max(begin)).max(0.0);
+            let second = &mut self.series[index];
+            second.busy += inside / length;
+            second.flops += flops * inside / seconds / length;
+            self.large.1[index] += if large { inside / length } else { 0.0 };
+            let fresh = self.changed.filter(|(_, found)| self.is_recent(*found)).map_or(until, |(at, _)| at.min(until));
+            self.changed = Some((fresh, self.last_second));
+        }
+    }
+
+    /// Whether readers, who ask once a second, may not have asked since.
+    fn is_recent(&self, second: Instant) -> bool {
+        self.last_second.saturating_duration_since(second) < Duration::from_secs(4)
     }
 
     fn list(&mut self, record: Record) {
         self.listed += 1;
         let at = self.unix(record.at);
         let codes = record.failure.iter().chain(&record.warnings).map(|code| code.as_str().to_string()).collect();
-        if self.recent.len() == MOST_CALLS {
-            self.recent.pop_front();
+        if self.recent.len() == MOST_CALLS
+            && let Some(call) = self.recent.pop_front().filter(|call| !call.codes.is_empty())
+        {
+            if self.troubles.len() == MOST_TROUBLES {
+                self.troubles.pop_front();
+            }
+            self.troubles.push_back(call);
         }
         self.recent.push_back(Call {
             number: self.listed,
@@ -303,6 +359,8 @@ impl Aggregate {
             thread: record.thread,
             seconds: record.times.map(|times| times.total.as_secs_f64()),
             predicted: record.prediction.map_or([None, None], |told| [told.cpu, told.gpu_total()]),
+            scratch: record.scratch as u64,
+            moved: record.moved as u64,
             rcond: record.rcond,
             info: record.info,
             codes,
@@ -322,6 +380,7 @@ impl Aggregate {
         let sums = std::mem::take(&mut self.second);
         if self.series.len() == MOST_SECONDS {
             self.series.pop_front();
+            self.large.1.pop_front();
         }
         self.series.push_back(Second {
             at: self.unix(now),
@@ -334,11 +393,15 @@ impl Aggregate {
             memory,
             pool,
         });
-        let concurrent = self.threads.len();
-        self.threads.clear();
-        self.concurrent.0 = self.concurrent.0.max(concurrent);
-        self.concurrent.1 += u64::from(concurrent > 1);
+        self.large.1.push_back(std::mem::take(&mut self.large.0) / seconds);
         self.last_second = now;
+    }
+
+    /// Most threads that were within calls on large matrices in one of the seconds, on average over it, and how many seconds
+    /// had more than one.
+    pub(crate) fn concurrent(&self) -> (usize, u64) {
+        let most = self.large.1.iter().copied().fold(0.0, f64::max);
+        (most.round() as usize, self.large.1.iter().filter(|threads| **threads >= 1.5).count() as u64)
     }
 
     pub(crate) fn totals(&self, dropped: u64) -> Totals {
@@ -360,176 +423,71 @@ impl Aggregate {
         rows
     }
 
-    /// Calls with a number above `after`.
+    /// Calls with a number above `after`: the last ones, and before them failures and warnings.
     pub(crate) fn recent(&self, after: u64) -> Vec<Call> {
-        self.recent.iter().filter(|call| call.number > after).cloned().collect()
+        self.troubles.iter().chain(&self.recent).filter(|call| call.number > after).cloned().collect()
     }
 
-    /// The last `most` seconds.
+    /// The last `most` seconds, and before them those that have just changed.
     pub(crate) fn series(&self, most: usize) -> Vec<Second> {
+        let changed = self.changed.filter(|(_, found)| self.is_recent(*found));
+        let again = changed.map_or(0, |(at, _)| self.series.iter().rev().take_while(|second| second.at >= at).count());
+        let most = most.max(again);
         self.series.iter().skip(self.series.len().saturating_sub(most)).copied().collect()
     }
 }
 
+/// Drops all but the last calls, and of those before them the last failures and warnings.
+pub(crate) fn keep_last(calls: &mut Vec<Call>) {
+    let older = calls.len().saturating_sub(MOST_CALLS);
+    let troubles = calls[..older].iter().filter(|call| !call.codes.is_empty()).count();
+    let (mut index, mut surplus) = (0, troubles.saturating_sub(MOST_TROUBLES));
+    calls.retain(|call| {
+        let trouble = !call.codes.is_empty();
+        let keep = index >= older || (trouble && surplus == 0);
+        surplus -= usize::from(index < older && trouble && !keep);
+        index += 1;
+        keep
+    });
+}
+
 /// CPU against GPU for each operation, type and size of which anything is known of both.
+///
+/// Measured times are compared where the calls of both engines did about the same work: within one class of size the inner
+/// size of a product can differ by any factor. Otherwise the engine with more calls is compared with what was predicted of
+/// the other for the same calls.
 pub(crate) fn comparisons(rows: &[Row]) -> Vec<Comparison> {
-    let mut pairs: BTreeMap<(String, String, u64), [Option<f64>; 4]> = BTreeMap::new();
+    let mut pairs: BTreeMap<(&str, &str, u64), [Option<&Row>; 2]> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.batched && row.timed > 0 && row.calls > row.failures) {
-        let pair = pairs.entry((row.operation.clone(), row.dtype.clone(), row.size)).or_default();
-        let calls = row.expected.calls as f64;
-        let predicted = |sum: f64| (calls > 0.0 && sum > 0.0).then(|| sum / calls);
-        pair[usize::from(row.engine != "cpu")] = Some(row.p50);
-        pair[2] = pair[2].or(predicted(row.expected.cpu));
-        pair[3] = pair[3].or(predicted(row.expected.gpu).map(|gpu| gpu + row.expected.transfer / calls));
+        let pair = pairs.entry((&row.operation, &row.dtype, row.size)).or_default();
+        pair[usize::from(row.engine != "cpu")] = Some(row);
     }
-    let comparison = |((operation, dtype, size), known): ((String, String, u64), [Option<f64>; 4])| {
-        let [cpu, gpu, cpu_told, gpu_told] = known;
-        let measured = [cpu.is_some(), gpu.is_some()];
-        Some(Comparison { operation, dtype, size, cpu: cpu.or(cpu_told)?, gpu: gpu.or(gpu_told)?, measured })
+    let comparison = |((operation, dtype, size), pair): ((&str, &str, u64), [Option<&Row>; 2])| {
+        let ([cpu, gpu], measured) = match pair {
+            [Some(cpu), Some(gpu)] if is_alike(cpu, gpu) => ([cpu.p50, gpu.p50], [true, true]),
+            [cpu, gpu] => {
+                let row = [cpu, gpu].into_iter().flatten().max_by_key(|row| row.calls)?;
+                let calls = row.expected.calls as f64;
+                let predicted = |sum: f64| (calls > 0.0 && sum > 0.0).then(|| sum / calls);
+                if row.engine == "cpu" {
+                    let gpu = predicted(row.expected.gpu)? + row.expected.transfer / calls;
+                    ([row.p50, gpu], [true, false])
+                } else {
+                    ([predicted(row.expected.cpu)?, row.p50], [false, true])
+                }
+            }
+        };
+        Some(Comparison { operation: operation.into(), dtype: dtype.into(), size, cpu, gpu, measured })
     };
     pairs.into_iter().filter_map(comparison).collect()
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use lapack_ai::{DType, Prediction, Times};
-    use std::borrow::Cow;
-
-    pub(crate) fn record(operation: &'static str, n: usize, seconds: f64) -> Record {
-        let times = Times {
-            total: Duration::from_secs_f64(seconds),
-            compute: Duration::from_secs_f64(seconds / 2.0),
-            ..Times::default()
-        };
-        Record {
-            operation,
-            dtype: DType::Float64.into(),
-            shape: [n, n, 0, 1],
-            engine: Engine::Cpu,
-            device: None,
-            routine: "gesdd",
-            reason: Cow::Borrowed("asked for"),
-            prediction: None,
-            times: Some(times),
-            copied: 0,
-            moved: 0,
-            rcond: None,
-            failure: None,
-            info: None,
-            warnings: vec![],
-            text: String::new(),
-            thread: 1,
-            caller: None,
-            at: Instant::now(),
-        }
-    }
-
-    fn aggregate() -> Aggregate {
-        Aggregate::new(Instant::now(), 0.0)
-    }
-
-    fn told(record: Record) -> Item {
-        Item::Told(Box::new(record))
-    }
-
-    #[test]
-    fn counted_calls_last_as_long_as_those_told_around_them() {
-        let mut sums = aggregate();
-        sums.take(told(record("solve", 4, 1e-6)));
-        sums.take(told(record("solve", 4, 3e-6)));
-        let tally = Tally {
-            operation: "solve",
-            dtype: DType::Float64.into(),
-            rows: 4,
-            cols: 4,
-            inner: 0,
-            batch: 1,
-            engine: Engine::Cpu,
-            calls: 999,
-            rcond: Some(0.25),
-        };
-        sums.take(Item::Counted(tally));
-        let row = &sums.rows()[0];
-        assert_eq!((row.calls, row.timed, row.rcond), (1001, 2, Some(0.25)));
-        assert!((row.seconds / (1001.0 * 2e-6) - 1.0).abs() < 1e-2, "{}", row.seconds);
-        assert!((row.p95 / 3e-6 - 1.0).abs() < 0.07, "{}", row.p95);
-    }
-
-    #[test]
-    fn the_shape_of_a_row_is_that_of_most_of_its_calls() {
-        let mut sums = aggregate();
-        for n in [4, 4, 3, 4, 5, 4] {
-            sums.take(told(record("solve", n, 1e-6)));
-        }
-        assert_eq!(sums.rows()[0].shape, [4, 4, 0, 1]);
-    }
-
-    #[test]
-    fn the_class_of_size_is_the_nearest_power_of_two() {
-        for (rows, cols, class) in [(4, 4, 4), (4000, 4000, 4096), (2900, 2900, 4096), (2890, 2890, 2048), (1, 16, 4)] {
-            assert_eq!(size_class(rows, cols), class, "{rows} x {cols}");
-        }
-        assert_eq!(size_class(0, 5), 0);
-    }
-
-    #[test]
-    fn memory_stays_bounded_however_many_shapes_there_are() {
-        let mut sums = aggregate();
-        let operations =
-            ["solve", "svd", "qr", "inv", "lu", "det", "eig", "eigh", "schur", "lstsq", "rcond", "cholesky"];
-        for (line, (power, dtype)) in (0..18).flat_map(|power| DType::ALL.map(|dtype| (power, dtype))).enumerate() {
-            for operation in operations {
-                let caller = Some(format!("line {line}"));
-                let n = 1 << power;
-                sums.take(told(Record { dtype: dtype.into(), caller, ..record(operation, n, 1e-3) }));
-            }
-        }
-        assert!(sums.rows().len() <= MOST_ROWS + 2);
-        assert_eq!(sums.totals(0).calls, 864);
-        assert_eq!(sums.rows().iter().map(|row| row.calls).sum::<u64>(), 864);
-        assert!(sums.rows().iter().all(|row| row.callers.len() <= MOST_CALLERS));
-        assert_eq!(sums.recent(0).len(), MOST_CALLS);
-        let mut now = sums.last_second;
-        for _ in 0..MOST_SECONDS + 10 {
-            now += Duration::from_secs(1);
-            assert!(sums.second_is_over(now));
-            sums.close_second(now, [0.0; 3]);
-        }
-        assert_eq!(sums.series(usize::MAX).len(), MOST_SECONDS);
-    }
-
-    #[test]
-    fn failures_warnings_and_fallbacks_are_counted_by_code_and_listed_with_their_text() {
-        let mut sums = aggregate();
-        let failure = Some(Code::Singular);
-        sums.take(told(Record { failure, info: Some(3), text: "singular".into(), ..record("solve", 100, 1e-3) }));
-        let warnings = vec![Code::IllConditioned, Code::GpuNotUsed];
-        sums.take(told(Record { warnings, rcond: Some(1e-17), ..record("solve", 100, 1e-3) }));
-        let totals = sums.totals(7);
-        assert_eq!((totals.failures, totals.warnings, totals.fallbacks, totals.dropped), (1, 2, 1, 7));
-        assert_eq!(totals.codes["LAP-E010"], 1);
-        let row = &sums.rows()[0];
-        assert_eq!((row.doubtful, row.rcond_decades[0], row.rcond), (1, 1, Some(1e-17)));
-        let call = &sums.recent(0)[0];
-        assert_eq!((call.info, call.text.as_str(), call.codes[0].as_str()), (Some(3), "singular", "LAP-E010"));
-    }
-
-    #[test]
-    fn a_comparison_takes_what_was_measured_and_else_what_was_predicted() {
-        let mut sums = aggregate();
-        let prediction = Some(Prediction { cpu: Some(0.8), gpu: Some(0.08), transfer: Some(0.02) });
-        let gpu = Record { engine: Engine::OpenCl, prediction, ..record("svd", 4096, 0.1) };
-        sums.take(told(gpu));
-        let found = &comparisons(&sums.rows())[0];
-        assert_eq!((found.cpu, found.measured, found.size), (0.8, [false, true], 4096));
-        sums.take(told(record("svd", 4096, 0.9)));
-        let found = &comparisons(&sums.rows())[0];
-        assert!((found.cpu / found.gpu / 9.0 - 1.0).abs() < 0.1 && found.measured == [true, true]);
-    }
-
-    #[test]
-    fn decades_of_rcond_run_from_below_the_precision_to_one() {
-        assert_eq!((decade(1.0), decade(0.5), decade(0.05), decade(1e-16), decade(0.0)), (16, 16, 15, 0, 0));
-    }
+/// Whether calls of two rows do the same work to within a quarter.
+pub(crate) fn is_alike(one: &Row, other: &Row) -> bool {
+    let each = |row: &Row| row.flops / (row.calls - row.failures).max(1) as f64;
+    let (one, other) = (each(one), each(other));
+    one.max(other) <= 1.25 * one.min(other)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

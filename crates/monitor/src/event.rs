@@ -34,6 +34,7 @@ pub(crate) struct Record {
     /// `None` where nobody read the clock.
     pub(crate) times: Option<Times>,
     pub(crate) copied: usize,
+    pub(crate) scratch: usize,
     pub(crate) moved: usize,
     pub(crate) rcond: Option<f64>,
     pub(crate) failure: Option<Code>,
@@ -155,6 +156,7 @@ impl Observer for Recorder {
             prediction: report.prediction,
             times: (!report.times.total.is_zero()).then_some(report.times),
             copied: report.bytes_copied,
+            scratch: report.scratch,
             moved,
             rcond: report.rcond,
             failure: event.error.map(lapack_ai::Error::code),

@@ -41,11 +41,11 @@ pub(crate) fn csv(processes: &[Process], table: Table) -> String {
     let head = match table {
         Table::Operations => {
             "pid,program,operation,dtype,size,batched,engine,device,calls,timed,matrices,failures,warnings,fallbacks,seconds,p50,p95,\
-             p99,longest,flops,bytes,copied,moved,rcond,predicted_calls,predicted_cpu,predicted_gpu,predicted_transfer,\
+             p99,longest,flops,bytes,copied,scratch,moved,rcond,predicted_calls,predicted_cpu,predicted_gpu,predicted_transfer,\
              measured_of_predicted"
         }
         Table::Calls => {
-            "pid,number,at,operation,dtype,rows,cols,inner,batch,engine,reason,thread,seconds,predicted_cpu,predicted_gpu,rcond,info,\
+            "pid,number,at,operation,dtype,rows,cols,inner,batch,engine,reason,thread,seconds,predicted_cpu,predicted_gpu,scratch,moved,rcond,info,\
              codes,text,caller"
         }
         Table::Seconds => "pid,at,calls,gpu_calls,failures,busy,flops,cpu,memory,pool",
@@ -59,7 +59,7 @@ pub(crate) fn csv(processes: &[Process], table: Table) -> String {
                     let told = &row.expected;
                     let _ = writeln!(
                         text,
-                        "{pid},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+                        "{pid},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
                         quoted(&process.identity.program),
                         quoted(&row.operation),
                         quoted(&row.dtype),
@@ -81,6 +81,7 @@ pub(crate) fn csv(processes: &[Process], table: Table) -> String {
                         row.flops,
                         row.bytes,
                         row.copied,
+                        row.scratch,
                         row.moved,
                         number(row.rcond),
                         told.calls,
@@ -96,7 +97,7 @@ pub(crate) fn csv(processes: &[Process], table: Table) -> String {
                     let [rows, cols, inner, batch] = call.shape;
                     let _ = writeln!(
                         text,
-                        "{pid},{},{},{},{},{rows},{cols},{inner},{batch},{},{},{},{},{},{},{},{},{},{},{}",
+                        "{pid},{},{},{},{},{rows},{cols},{inner},{batch},{},{},{},{},{},{},{},{},{},{},{},{},{}",
                         call.number,
                         call.at,
                         quoted(&call.operation),
@@ -107,6 +108,8 @@ pub(crate) fn csv(processes: &[Process], table: Table) -> String {
                         number(call.seconds),
                         number(call.predicted[0]),
                         number(call.predicted[1]),
+                        call.scratch,
+                        call.moved,
                         number(call.rcond),
                         call.info.map_or_else(String::new, |info| info.to_string()),
                         quoted(&call.codes.join(" ")),

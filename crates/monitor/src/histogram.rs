@@ -67,9 +67,9 @@ impl Histogram {
         self.most as f64 * 1e-9
     }
 
-    /// How many are within each of [`BOUNDS`], with those of the bounds before.
-    pub(crate) fn coarse(&self) -> [u64; BOUNDS.len()] {
-        let mut within = [0; BOUNDS.len()];
+    /// How many are within each of [`BOUNDS`], with those of the bounds before, and last how many there are.
+    pub(crate) fn coarse(&self) -> [u64; BOUNDS.len() + 1] {
+        let mut within = [0; BOUNDS.len() + 1];
         for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let seconds = middle(bucket).clamp(self.least as f64, self.most as f64) * 1e-9;
             let first = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());

@@ -74,15 +74,25 @@ pub fn default_path() -> Option<PathBuf> {
     variable("LAPACK_AI_HISTORY").or_else(|| Some(folder()?.join("lapack-ai").join("history.db")))
 }
 
+/// Makes the file, readable for the user alone: command lines are in it. SQLite gives its other files the same rights.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 impl History {
     /// Opens the file, or makes it.
     ///
     /// # Errors
     /// SQLite's, in its words.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        }
+        make_private(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let open = || {
             let connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(2))?;
@@ -271,6 +281,18 @@ mod tests {
             history.record(&run(pid, f64::from(pid), 0.1)).unwrap();
         }
         assert_eq!(history.runs(10_000).unwrap().len(), KEPT as usize);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_cannot_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let tree = Tree::new("rights", &[]);
+        let mut history = History::open(&tree.0.join("history.db")).unwrap();
+        history.record(&run(1, 1.0, 0.1)).unwrap();
+        for file in std::fs::read_dir(&tree.0).unwrap().flatten() {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{}", file.path().display());
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! [`LONGEST_LINE`] bytes a line, and series, calls and rows of a process as the process itself bounds them. Whoever sends
 //! something else is disconnected. Ended processes stay listed for an hour.
 
-use crate::aggregate::{MOST_CALLS, MOST_ROWS, MOST_SECONDS};
+use crate::aggregate::{MOST_ROWS, MOST_SECONDS, keep_last};
 use crate::fork::Worker;
 use crate::process::{Wanted, lock, unix_now};
 use crate::publish::{GREETING, VIEW};
@@ -29,10 +29,17 @@ const REMEMBERED: f64 = 3600.0;
 /// A process that says nothing for so long, in seconds, is lost: stopped, or its machine asleep.
 const SILENCE: f64 = 10.0;
 
+/// A process that publishes.
+struct Peer {
+    process: Process,
+    /// Seconds that its last message had: long calls change earlier ones.
+    told: usize,
+}
+
 #[derive(Default)]
 struct Inner {
     /// By the number of the connection.
-    processes: Mutex<BTreeMap<u64, Process>>,
+    processes: Mutex<BTreeMap<u64, Peer>>,
     next: AtomicU64,
     connections: AtomicUsize,
     stop: AtomicBool,
@@ -169,7 +176,7 @@ impl Inner {
                         return;
                     }
                 }
-                if let Some(process) = lock(&self.processes).get_mut(&number)
+                if let Some(Peer { process, .. }) = lock(&self.processes).get_mut(&number)
                     && process.state != "ended"
                 {
                     process.state = "lost".into();
@@ -195,35 +202,47 @@ impl Inner {
         }
     }
 
-    /// Joins what a process says to what it said before.
+    /// Joins what a process says to what it said before, on this connection or an earlier one. The seconds that it tells
+    /// again are as they are told now.
     fn take_up(&self, number: u64, mut said: Process) {
         let mut processes = lock(&self.processes);
         said.rows.truncate(MOST_ROWS + 2);
-        if let Some(before) = processes.remove(&number) {
-            let last = before.series.last().map_or(0.0, |second| second.at);
+        let told = said.series.len();
+        if let Some(Peer { process: before, .. }) = processes.remove(&number) {
+            let first = said.series.first().map_or(f64::INFINITY, |second| second.at);
             let listed = before.recent.last().map_or(0, |call| call.number);
-            said.series.retain(|second| second.at > last);
             said.recent.retain(|call| call.number > listed);
-            said.series.splice(..0, before.series);
+            said.series.splice(..0, before.series.into_iter().filter(|second| second.at < first));
             said.recent.splice(..0, before.recent);
+        } else {
+            // It was let go of, stopped for long, and comes back: it has told everything anew.
+            processes.retain(|_, peer| !is_same(&peer.process, &said));
         }
         said.series.drain(..said.series.len().saturating_sub(MOST_SECONDS));
-        said.recent.drain(..said.recent.len().saturating_sub(MOST_CALLS));
-        processes.insert(number, said);
+        keep_last(&mut said.recent);
+        processes.insert(number, Peer { process: said, told });
         let now = unix_now();
-        processes.retain(|_, process| process.state == "running" || now - process.at < REMEMBERED);
+        processes.retain(|_, Peer { process, .. }| process.state == "running" || now - process.at < REMEMBERED);
         while processes.len() > MOST_LISTED {
             processes.pop_first();
         }
     }
 }
 
+/// Whether both are one process, of one machine or container.
+#[cfg(unix)]
+fn is_same(one: &Process, other: &Process) -> bool {
+    let (one, other) = (&one.identity, &other.identity);
+    (one.pid, one.started.to_bits(), &one.machine) == (other.pid, other.started.to_bits(), &other.machine)
+}
+
 impl Inner {
     fn list(&self, wanted: &dyn Fn(&Process) -> Wanted) -> Vec<Process> {
         let now = unix_now();
         let processes = lock(&self.processes);
-        let part = |process: &Process| {
+        let part = |Peer { process, told }: &Peer| {
             let Wanted { seconds, calls_after } = wanted(process);
+            let seconds = if *told < process.series.len() { seconds.max(*told) } else { seconds };
             let mut part = Process { series: Vec::new(), recent: Vec::new(), ..process.clone() };
             part.series.extend_from_slice(&process.series[process.series.len().saturating_sub(seconds)..]);
             part.recent.extend(process.recent.iter().filter(|call| call.number > calls_after).cloned());

@@ -72,27 +72,39 @@ pub(crate) struct Crossover {
     pub(crate) cpu: Vec<Option<f64>>,
     /// Seconds predicted for the GPU with transfers; `None` where it has no kernel.
     pub(crate) gpu: Vec<Option<f64>>,
-    /// Where `gpu="auto"` goes over to the GPU; `None` where it never does.
+    /// The order from which on `gpu="auto"` goes over to the GPU; `None` where it never does.
     pub(crate) switch: Option<usize>,
     /// Whether predictions rest on measured times.
     pub(crate) measured: bool,
 }
 
+/// The least number of which `holds` is true, between one of which it is not (or 0) and one of which it is.
+fn least_between(mut without: usize, mut with: usize, holds: impl Fn(usize) -> bool) -> usize {
+    while with - without > 1 {
+        let middle = usize::midpoint(without, with);
+        *(if holds(middle) { &mut with } else { &mut without }) = middle;
+    }
+    with
+}
+
 /// All operations in one type, from what this process knows.
 pub(crate) fn crossovers(dtype: DType) -> Vec<Crossover> {
-    let sizes: Vec<usize> = (5..=28).map(|half| (f64::from(half) / 2.0).exp2().round() as usize).collect();
+    let sizes: Vec<usize> = (2..=28).map(|half| (f64::from(half) / 2.0).exp2().round() as usize).collect();
     let crossover = |op: OpKind| {
-        let cases = sizes.iter().map(|n| {
-            let k = if op == OpKind::Matmul { *n } else { 1 };
-            Case { op, dtype, m: *n, n: *n, k, batch: 1 }
+        let choose = |n: usize| {
+            let k = if op == OpKind::Matmul { n } else { 1 };
+            dispatch::predict(&Case { op, dtype, m: n, n, k, batch: 1 })
+        };
+        let choices: Vec<_> = sizes.iter().map(|n| choose(*n)).collect();
+        let switch = choices.iter().position(|choice| choice.engine == Engine::OpenCl).map(|index| {
+            let below = index.checked_sub(1).map_or(0, |before| sizes[before]);
+            least_between(below, sizes[index], |n| choose(n).engine == Engine::OpenCl)
         });
-        let choices: Vec<_> = cases.map(|case| dispatch::predict(&case)).collect();
-        let switch = choices.iter().position(|choice| choice.engine == Engine::OpenCl);
         Crossover {
             operation: op.name(),
             cpu: choices.iter().map(|choice| choice.prediction.cpu).collect(),
             gpu: choices.iter().map(|choice| choice.prediction.gpu_total()).collect(),
-            switch: switch.map(|index| sizes[index]),
+            switch,
             measured: choices.iter().all(|choice| choice.source == Source::Measured),
             sizes: sizes.clone(),
         }
@@ -128,6 +140,13 @@ mod tests {
         let seconds: Vec<f64> = svd.cpu.iter().map(|seconds| seconds.unwrap()).collect();
         assert_eq!(seconds.len(), svd.sizes.len());
         assert!(seconds.windows(2).all(|pair| pair[0] <= pair[1] * 1.0001), "{seconds:?}");
+    }
+
+    #[test]
+    fn the_switch_is_found_to_the_order_between_two_sizes() {
+        assert_eq!(least_between(362, 512, |n| n >= 400), 400);
+        assert_eq!(least_between(0, 2, |_| true), 1);
+        assert_eq!(least_between(362, 363, |n| n >= 363), 363);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `/metrics` in Prometheus' text format, version 0.0.4.
 //!
 //! Labels are bounded as the rows are. GPUs have the names of OpenTelemetry's semantic conventions for hardware
-//! (`hw.gpu.utilization`, ...) as Prometheus spells them.
+//! (`hw.gpu.utilization`, `hw.power`, ...) as Prometheus spells them.
 
 use crate::histogram::BOUNDS;
 use crate::snapshot::{Machine, Process, Row};
@@ -70,10 +70,10 @@ fn operations(text: &mut Text, processes: &[Process]) {
     }
     let name = "lapack_ai_call_duration_seconds";
     text.family(name, "histogram", "Time of calls; of calls that were only counted, that of those timed around them.");
-    for (process, row) in rows().filter(|(_, row)| row.buckets.len() == BOUNDS.len()) {
+    for (process, row) in rows().filter(|(_, row)| row.buckets.len() == BOUNDS.len() + 1) {
         let labels = labels(process, row);
-        // What was never timed is in no bucket, and so not in the count either.
-        let beyond = row.calls.max(row.buckets[BOUNDS.len() - 1]);
+        // A call whose duration nobody knows is in no bucket, and so not in the count either.
+        let beyond = row.buckets[BOUNDS.len()];
         for (bound, within) in BOUNDS.iter().zip(&row.buckets) {
             text.sample(&format!("{name}_bucket"), &format!("{labels},le=\"{bound:?}\""), *within as f64);
         }
@@ -170,9 +170,9 @@ fn of_machine(text: &mut Text, machine: &Machine) {
         ("hw_gpu_utilization_ratio", "Part of the time in which the GPU ran a kernel.", |gpu| gpu.utilisation),
         ("hw_gpu_memory_usage_bytes", "GPU memory in use.", |gpu| gpu.memory_used.map(|bytes| bytes as f64)),
         ("hw_gpu_memory_limit_bytes", "GPU memory.", |gpu| gpu.memory_total.map(|bytes| bytes as f64)),
-        ("hw_gpu_power_watts", "Power of the GPU.", |gpu| gpu.power),
-        ("hw_gpu_temperature_celsius", "Temperature of the GPU.", |gpu| gpu.temperature),
-        ("hw_gpu_throttled", "Whether the GPU runs slower than it could.", |gpu| {
+        ("hw_power_watts", "Power of the GPU.", |gpu| gpu.power),
+        ("hw_temperature_celsius", "Temperature of the GPU.", |gpu| gpu.temperature),
+        ("lapack_ai_gpu_throttled", "Whether the GPU runs slower than it could.", |gpu| {
             (gpu.source == "nvml").then(|| f64::from(u8::from(!gpu.throttled.is_empty())))
         }),
     ];
@@ -182,7 +182,8 @@ fn of_machine(text: &mut Text, machine: &Machine) {
             if place == 0 {
                 text.family(name, "gauge", help);
             }
-            text.sample(name, &format!("hw_id=\"{number}\",hw_name=\"{}\"", escaped(&gpu.name)), value);
+            let labels = format!("hw_id=\"{number}\",hw_name=\"{}\",hw_type=\"gpu\"", escaped(&gpu.name));
+            text.sample(name, &labels, value);
         }
     }
 }
@@ -194,10 +195,11 @@ mod tests {
 
     #[test]
     fn every_sample_belongs_to_the_family_before_it_and_labels_are_escaped() {
-        let mut buckets = vec![0; BOUNDS.len()];
+        let mut buckets = vec![0; BOUNDS.len() + 1];
         buckets[5..].fill(3);
+        buckets[BOUNDS.len()] = 4;
         let row =
-            Row { operation: "a\"b\\c".into(), calls: 4, seconds: 0.5, buckets, rcond: Some(1e-3), ..Row::default() };
+            Row { operation: "a\"b\\c".into(), calls: 5, seconds: 0.5, buckets, rcond: Some(1e-3), ..Row::default() };
         let process = Process { rows: vec![row], ..Process::default() };
         let gpu = GpuFigures { name: "H200".into(), utilisation: Some(0.5), ..GpuFigures::default() };
         let machine = Machine { gpus: vec![gpu.clone(), gpu], load: Some([1.0, 2.0, 3.0]), ..Machine::default() };

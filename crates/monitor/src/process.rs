@@ -234,7 +234,7 @@ impl Inner {
             let recent = aggregate.recent(wanted.calls_after);
             let series = aggregate.series(wanted.seconds);
             let totals = aggregate.totals(self.recorder.dropped());
-            (totals, aggregate.rows(), recent, series, aggregate.concurrent, sums.devices_known)
+            (totals, aggregate.rows(), recent, series, aggregate.concurrent(), sums.devices_known)
         };
         let mut identity = self.identity.clone();
         // The LAPACK is opened by the program's first call, not by looking.

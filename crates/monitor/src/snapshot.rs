@@ -132,7 +132,7 @@ pub struct Row {
     pub p99: f64,
     /// The longest.
     pub longest: f64,
-    /// Calls within each of the bounds of `histogram::BOUNDS`.
+    /// Calls within each of the bounds of `histogram::BOUNDS`, and last all whose duration is known.
     pub buckets: Vec<u64>,
     /// Times by phase.
     pub phases: Phases,
@@ -144,6 +144,8 @@ pub struct Row {
     pub bytes: f64,
     /// Bytes of copies of inputs.
     pub copied: f64,
+    /// Bytes of scratch memory that a call took: the most so far.
+    pub scratch: f64,
     /// Bytes moved between host and device.
     pub moved: f64,
     /// The least estimate of the reciprocal condition number.
@@ -178,6 +180,10 @@ pub struct Call {
     pub seconds: Option<f64>,
     /// Predicted for the CPU, and for the GPU with transfers.
     pub predicted: [Option<f64>; 2],
+    /// Bytes of scratch memory: working copies and workspace.
+    pub scratch: u64,
+    /// Bytes moved between host and device.
+    pub moved: u64,
     /// Estimate of the reciprocal condition number.
     pub rcond: Option<f64>,
     /// LAPACK's INFO, where the call failed by it.

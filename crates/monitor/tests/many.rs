@@ -107,6 +107,33 @@ fn a_hub_that_comes_late_or_again_is_found_and_told_everything() {
 }
 
 #[test]
+fn a_process_that_was_let_go_of_and_comes_back_is_listed_once_and_is_running() {
+    let folder = Folder::new("back");
+    let hub = Hub::start(folder.socket()).unwrap();
+    let says = |calls: u64, stream: &mut UnixStream| {
+        let mut process = Process { state: "running".into(), at: f64::MAX, ..Process::default() };
+        (process.identity.pid, process.identity.started, process.totals.calls) = (4242, 1e9, calls);
+        writeln!(stream, "{}", serde_json::to_string(&process).unwrap()).unwrap();
+    };
+    let connect = || {
+        let mut stream = UnixStream::connect(folder.socket()).unwrap();
+        writeln!(stream, "lapack-ai publish 1").unwrap();
+        stream
+    };
+    let seen =
+        |calls, state: &str| wait_for(5, || calls_of(&hub.processes(), 4242) == Some((calls, state.to_string())));
+    let mut first = connect();
+    says(10, &mut first);
+    assert!(seen(10, "running"));
+    drop(first);
+    assert!(seen(10, "lost"));
+    let mut second = connect();
+    says(25, &mut second);
+    assert!(seen(25, "running"));
+    assert_eq!(hub.processes().len(), 1);
+}
+
+#[test]
 fn rubbish_long_lines_and_strangers_do_not_disturb_a_hub() {
     let folder = Folder::new("rubbish");
     let hub = Hub::start(folder.socket()).unwrap();

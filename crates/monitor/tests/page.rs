@@ -48,6 +48,32 @@ fn the_page_needs_no_token_and_its_data_does() {
 }
 
 #[test]
+fn no_spelling_of_a_path_gives_data_without_the_token() {
+    let monitor = Monitor::start(Options { prefix: "/lapack".into(), ..options() }).unwrap();
+    let address = address(&monitor);
+    for path in [
+        "//api/snapshot",
+        "/%61pi/snapshot",
+        "/API/snapshot",
+        "/api/snapshot/",
+        "/api/./snapshot",
+        "/app.js/../api/snapshot",
+        "/health/../metrics",
+        "/%6detrics",
+        "/metrics/",
+        "/metrics;x",
+        "/lapack/api/snapshot",
+        "/lapack//metrics",
+        "/lapack/metrics",
+        "/lapack/lapack/metrics",
+    ] {
+        let answer = get_with(address, path, "");
+        assert!(matches!(answer.status, 400 | 401 | 404), "{path}: {}", answer.status);
+        assert!(!answer.body.contains("lapack_ai_") && !answer.body.contains("identity"), "{path}");
+    }
+}
+
+#[test]
 fn answers_carry_a_strict_policy_and_nothing_is_kept_by_caches() {
     let monitor = monitor();
     let page = get_with(address(&monitor), "/", "");

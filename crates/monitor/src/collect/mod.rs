@@ -20,7 +20,7 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// All of it.
 pub(crate) struct Collector {
     host: HostCollector,
-    root: PathBuf,
+    cards: sysfs::Cards,
     nvml: Option<Nvml>,
     last: Option<(Instant, Machine)>,
 }
@@ -32,7 +32,7 @@ impl Collector {
     }
 
     pub(crate) fn below(root: PathBuf, nvml: Option<Nvml>) -> Self {
-        Self { host: HostCollector::below(root.clone()), root, nvml, last: None }
+        Self { cards: sysfs::Cards::below(&root), host: HostCollector::below(root), nvml, last: None }
     }
 
     /// The machine now, or as it was less than half a second ago.
@@ -45,7 +45,7 @@ impl Collector {
         let mut machine = self.host.machine(now);
         machine.at = unix;
         machine.gpus = self.nvml.as_ref().map_or_else(Vec::new, Nvml::gpus);
-        machine.gpus.extend(sysfs::gpus(&self.root));
+        machine.gpus.extend(self.cards.gpus(now));
         self.last = Some((now, machine.clone()));
         machine
     }

@@ -91,8 +91,10 @@ impl Nvml {
                 device_get_enforced_power_limit: *library.get(b"nvmlDeviceGetEnforcedPowerLimit").ok()?,
                 device_get_temperature: *library.get(b"nvmlDeviceGetTemperature").ok()?,
                 device_get_clock_info: *library.get(b"nvmlDeviceGetClockInfo").ok()?,
+                // Named anew in version 12.2 of the driver's interface; the former name may go.
                 device_get_current_clocks_throttle_reasons: *library
-                    .get(b"nvmlDeviceGetCurrentClocksThrottleReasons")
+                    .get(b"nvmlDeviceGetCurrentClocksEventReasons")
+                    .or_else(|_| library.get(b"nvmlDeviceGetCurrentClocksThrottleReasons"))
                     .ok()?,
             })
         }

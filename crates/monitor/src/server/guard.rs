@@ -7,7 +7,7 @@
 
 use super::Shared;
 use axum::extract::{Request, State};
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -94,39 +94,38 @@ impl Guard {
     }
 }
 
-/// Paths that hold data.
-fn needs_token(path: &str) -> bool {
-    path.contains("/api/") || path.ends_with("/metrics")
-}
-
 fn refuse(status: StatusCode, text: &'static str) -> Response {
     (status, text).into_response()
 }
 
-/// Lets a request through, or says why not; and puts the headers on every answer.
+/// For every request: lets it through, or says why not, and puts the headers on the answer.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let guard = &shared.guard;
-    let data = needs_token(request.uri().path());
     let mut response = if !matches!(*request.method(), Method::GET | Method::HEAD) {
         refuse(StatusCode::METHOD_NOT_ALLOWED, "this page is read-only\n")
     } else if !guard.is_own(&request) {
         refuse(StatusCode::FORBIDDEN, "this host or origin is not allowed; allow it with hosts=[...]\n")
-    } else if data && !guard.has_token(&request) {
-        refuse(StatusCode::UNAUTHORIZED, "the token is missing or wrong; open the address that was printed\n")
     } else {
         next.run(request).await
     };
-    add_headers(response.headers_mut(), guard, data);
-    response
-}
-
-fn add_headers(headers: &mut HeaderMap, guard: &Guard, data: bool) {
+    let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, guard.policy.clone());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-    let cache = if data { "no-store" } else { "no-cache" };
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// For requests of data: they need the token, and nobody keeps the answer.
+pub(super) async fn check_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut response = if shared.guard.has_token(&request) {
+        next.run(request).await
+    } else {
+        refuse(StatusCode::UNAUTHORIZED, "the token is missing or wrong; open the address that was printed\n")
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 #[cfg(test)]

@@ -112,7 +112,10 @@ impl Shared {
     fn message(&self, kind: &'static str, wanted: &dyn Fn(&Process) -> Wanted) -> Message {
         let machine = self.machine();
         let alerts = crate::advice::machine_alerts(&machine);
-        let processes = self.source.processes(wanted);
+        let mut processes = self.source.processes(wanted);
+        for process in &mut processes {
+            process.alerts.extend(crate::advice::need_alert(&machine, process));
+        }
         Message { kind, version: env!("CARGO_PKG_VERSION"), machine, alerts, processes }
     }
 

@@ -14,10 +14,9 @@ use lapack_ai::{DType, ElementType};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// All routes, also below `prefix`.
+/// All routes, also below `prefix`. What is not named as open needs the token.
 pub(super) fn router(prefix: &str, shared: &Arc<Shared>) -> Router {
-    let mut routes = Router::new()
-        .route("/", get(|| async { assets::serve("index.html") }))
+    let data = Router::new()
         .route("/api/stream", get(stream::upgrade))
         .route("/api/snapshot", get(snapshot))
         .route("/api/export.json", get(snapshot))
@@ -27,11 +26,15 @@ pub(super) fn router(prefix: &str, shared: &Arc<Shared>) -> Router {
         .route("/api/history", get(history))
         .route("/api/history/{run}", get(run))
         .route("/metrics", get(metrics_text))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), guard::check_token));
+    let mut open = Router::new()
+        .route("/", get(|| async { assets::serve("index.html") }))
         .route("/health/live", get(|| async { "alive\n" }))
         .route("/health/ready", get(ready));
     for name in assets::names() {
-        routes = routes.route(&format!("/{name}"), get(move || async move { assets::serve(name) }));
+        open = open.route(&format!("/{name}"), get(move || async move { assets::serve(name) }));
     }
+    let routes = data.merge(open);
     let routes = if prefix.is_empty() {
         routes
     } else {

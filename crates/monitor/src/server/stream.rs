@@ -30,7 +30,14 @@ pub(crate) struct Streams {
     ticking: AtomicBool,
     messages: broadcast::Sender<Utf8Bytes>,
     /// The last call told of each process.
-    told: Mutex<HashMap<u32, u64>>,
+    told: Mutex<HashMap<Who, u64>>,
+}
+
+/// Number of a process and when its monitor started: processes of several containers can have one number.
+type Who = (u32, u64);
+
+fn who(process: &Process) -> Who {
+    (process.identity.pid, process.identity.started.to_bits())
 }
 
 impl Default for Streams {
@@ -102,13 +109,17 @@ async fn message(shared: &Arc<Shared>, full: bool) -> Option<Utf8Bytes> {
         }
         let mut told = lock(&shared.streams.told);
         let wanted = |process: &Process| {
-            let after = told.get(&process.identity.pid).copied().unwrap_or(0);
+            let after = told.get(&who(process)).copied().unwrap_or(0);
             Wanted { seconds: OVERLAP, calls_after: after.saturating_sub(OVERLAP as u64) }
         };
         let message = shared.message("tick", &wanted);
-        let last = |process: &Process| Some((process.identity.pid, process.recent.last()?.number));
-        let news: Vec<(u32, u64)> = message.processes.iter().filter_map(last).collect();
-        told.extend(news);
+        let last = |process: &Process| {
+            let before = told.get(&who(process)).copied().unwrap_or(0);
+            (who(process), process.recent.last().map_or(before, |call| call.number))
+        };
+        // Of those that are listed no longer nothing is remembered.
+        let news: HashMap<Who, u64> = message.processes.iter().map(last).collect();
+        *told = news;
         serde_json::to_string(&message)
     });
     made.await.ok()?.ok().map(Utf8Bytes::from)

@@ -46,12 +46,22 @@ export function small(value: number | null): string {
   return value === null ? "-" : value === 0 || value >= 0.01 ? digits(value) : value.toExponential(0);
 }
 
+/** A number of an axis, which is a round one: 10 ms and not 10.0 ms. */
+export function tick(text: string): string {
+  return text.replace(/\.0+(?=\D|$)/, "");
+}
+
 export function clock(at: number): string {
-  return new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+}
+
+/** Name and version of a LAPACK, of all that it says of itself. */
+export function library(name: string): string {
+  return /^\S+ [\d.]+/.exec(name)?.[0] ?? name;
 }
 
 export function moment(at: number): string {
-  return new Date(at * 1000).toLocaleString();
+  return new Date(at * 1000).toLocaleString([], { hourCycle: "h23" });
 }
 
 export function shape([rows, cols, inner, batch]: [number, number, number, number], operation: string): string {

@@ -7,7 +7,7 @@ import { overview } from "./overview";
 import type { Entry, Page } from "./pages";
 import { crossover, roofline } from "./speed";
 import { accuracy, device, historyPage, memoryPage, recommendations } from "./state";
-import { memory, Store } from "./store";
+import { memory, Store, who } from "./store";
 
 const PAGES: Entry[] = [
   { id: "overview", name: "Overview", make: overview },
@@ -74,7 +74,7 @@ const ask = h(
 );
 
 processes.addEventListener("change", () => {
-  store.chosen = Number(processes.value);
+  store.chosen = processes.value;
   update();
 });
 
@@ -91,25 +91,27 @@ function choices(): void {
   const name = (state: string): string => (state === "running" ? "" : ` (${state})`);
   const wanted = list.map((process) => `${process.identity.pid} ${process.identity.program}${name(process.state)}`);
   const current = [...processes.options].map((option) => option.textContent);
-  if (JSON.stringify(wanted) !== JSON.stringify(current)) {
-    fill(processes, ...list.map((process, index) => h("option", { value: String(process.identity.pid) }, wanted[index])));
+  if (wanted.join("\n") !== current.join("\n")) {
+    fill(processes, ...list.map((process, index) => h("option", { value: who(process) }, wanted[index])));
   }
   processes.hidden = list.length === 0;
-  if (store.process) processes.value = String(store.process.identity.pid);
+  if (store.process) processes.value = who(store.process);
 }
 
 function update(): void {
-  link.textContent = LINKS[store.link];
-  link.className = `link ${store.link}`;
+  let [said, kind]: [string, string] = [LINKS[store.link], store.link];
   ask.hidden = store.link !== "refused";
   choices();
   const state = store.process?.state;
   if (store.link === "open" && state && state !== "running") {
-    link.textContent = state === "lost" ? "this process was lost" : "this process has ended";
-    link.className = "link waiting";
+    [said, kind] = [state === "lost" ? "this process was lost" : "this process has ended", "waiting"];
   }
+  // Only when it changes: it is read aloud.
+  if (link.textContent !== said) link.textContent = said;
+  link.className = `link ${kind}`;
   const advice = store.process?.recommendations.length ?? 0;
   badge.textContent = advice > 0 ? String(advice) : "";
+  badge.setAttribute("aria-label", `${advice} recommendations`);
   badge.hidden = advice === 0;
   if (store.message) page?.update(store);
 }

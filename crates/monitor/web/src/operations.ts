@@ -1,13 +1,13 @@
 // Every operation with its times, and the last calls.
 
 import { bars } from "./charts";
-import { bar, card, fill, h, table } from "./dom";
+import { bar, card, h, renew, table } from "./dom";
 import { clock, count, digits, engine, percent, seconds, shape, small } from "./format";
 import type { Page } from "./pages";
 import type { Store } from "./store";
 import type { Call, Row } from "./types";
 
-const BOUNDS = ["1 us", "3 us", "10 us", "30 us", "0.1 ms", "0.3 ms", "1 ms", "3 ms", "10 ms", "30 ms", "0.1 s", "0.3 s", "1 s", "3 s", "10 s", "30 s"];
+const BOUNDS = ["1 us", "3 us", "10 us", "30 us", "0.1 ms", "0.3 ms", "1 ms", "3 ms", "10 ms", "30 ms", "0.1 s", "0.3 s", "1 s", "3 s", "10 s", "30 s", "longer"];
 
 /** Counts within each bound from counts up to each. */
 function between(upTo: number[]): number[] {
@@ -93,9 +93,13 @@ export function operations(): Page {
     ],
     "Operations",
     5,
-    (row) => {
-      chosen = chosen === identity(row) ? "" : identity(row);
-      if (latest) update(latest);
+    {
+      choose: (row) => {
+        chosen = chosen === identity(row) ? "" : identity(row);
+        if (latest) update(latest);
+        if (chosen) detail.scrollIntoView({ block: "nearest" });
+      },
+      name: identity,
     },
   );
   const calls = table<Call>(
@@ -124,7 +128,7 @@ export function operations(): Page {
     });
     rows.update(shown);
     const row = process.rows.find((one) => identity(one) === chosen);
-    fill(detail, row ? card(`${row.operation} ${row.dtype}, size ${row.size}, on the ${engine(row.engine)}`, details(row)) : h("p", { class: "empty" }, "Choose an operation for its phases, durations and callers."));
+    renew(detail, row ? card(`${row.operation} ${row.dtype}, size ${row.size}, on the ${engine(row.engine)}`, details(row)) : h("p", { class: "empty" }, "Choose an operation for its phases, durations and callers."));
     calls.update([...process.recent].reverse().slice(0, 60));
   };
   const again = (): void => {

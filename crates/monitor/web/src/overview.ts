@@ -1,11 +1,13 @@
 // How things stand: rates, use of processor and memory, GPU against CPU, what is wrong and what to do.
 
 import { timeChart } from "./charts";
-import { bar, card, fill, h } from "./dom";
+import { bar, card, h, renew } from "./dom";
 import { bytes, count, digits, percent, rate, seconds } from "./format";
 import type { Page } from "./pages";
 import type { Store } from "./store";
 import type { Alert, Comparison, Gpu } from "./types";
+
+const MOST_COMPARED = 10;
 
 function tile(name: string): { element: HTMLElement; set: (value: string, more?: string) => void } {
   const value = h("strong", {}, "-");
@@ -82,7 +84,7 @@ export function overview(): Page {
     [{ name: "operations", colour: "cpu", filled: true }],
     (value) => rate(value, "FLOP/s"),
   );
-  const wrong = h("ul", { class: "plain" });
+  const wrong = h("ul", { class: "plain", "aria-live": "polite" });
   const versus = h("ul", { class: "plain" });
   const gpus = h("div", {});
   const advice = h("div", {});
@@ -96,7 +98,7 @@ export function overview(): Page {
       { class: "grid" },
       card("Calls per second", calls.element),
       card("Threads and cores", busy.element),
-      card("Operations per second", flops.element),
+      card("Floating-point operations per second", flops.element),
       card("GPU against CPU", versus),
       card("GPUs", gpus),
       card("What to do", advice),
@@ -110,20 +112,21 @@ export function overview(): Page {
       const process = store.process;
       if (!message) return;
       const machine = message.machine;
-      fill(wrong, ...alerts([...message.alerts, ...(process?.alerts ?? [])]));
+      renew(wrong, ...alerts([...message.alerts, ...(process?.alerts ?? [])]));
       tiles.cpu.set(
         machine.cpu === null ? "-" : `${digits(machine.cpu)} cores`,
         `of ${digits(machine.cpu_quota ?? machine.cores)}${machine.load ? `, load ${digits(machine.load[0])}` : ""}`,
       );
       const whole = Math.min(machine.memory_total ?? Infinity, machine.memory_limit ?? Infinity);
       tiles.memory.set(bytes(machine.memory_available), Number.isFinite(whole) ? `of ${bytes(whole)}` : "");
-      fill(
+      renew(
         gpus,
         ...machine.gpus.map(gpuFigures),
-        machine.gpus.length === 0 && h("p", { class: "empty" }, "No GPU tells its figures here; calls run on the CPU."),
+        machine.gpus.length === 0 && h("p", { class: "empty" }, "No GPU tells its figures here: neither NVML nor a driver of AMD or Intel does."),
       );
       if (!process) return;
       const last = process.series.at(-1);
+      if (last) tiles.memory.set(bytes(machine.memory_available), `${Number.isFinite(whole) ? `of ${bytes(whole)}; ` : ""}process ${bytes(last.memory)}`);
       const totals = process.totals;
       tiles.rate.set(digits(process.state === "running" ? (last?.calls ?? 0) : 0), rate(last?.flops ?? 0, "FLOP/s"));
       tiles.calls.set(count(totals.calls), `${count(totals.timed)} timed`);
@@ -135,14 +138,15 @@ export function overview(): Page {
       calls.update(times, [shown.map((s) => s.calls), shown.map((s) => s.gpu_calls), shown.map((s) => s.failures)]);
       busy.update(times, [shown.map((s) => s.busy), shown.map((s) => s.cpu)]);
       flops.update(times, [shown.map((s) => s.flops)]);
-      fill(
+      renew(
         versus,
-        ...process.comparisons.map(comparison),
+        ...process.comparisons.slice(0, MOST_COMPARED).map(comparison),
+        process.comparisons.length > MOST_COMPARED && h("li", { class: "empty" }, `and ${process.comparisons.length - MOST_COMPARED} more, which the crossover page has as dots`),
         process.comparisons.length === 0 &&
           h("li", { class: "empty" }, "No call was considered for both engines yet."),
       );
       const first = process.recommendations[0];
-      fill(
+      renew(
         advice,
         first
           ? h("p", {}, h("a", { href: "#recommendations" }, first.title), ` - ${first.evidence}`)

@@ -55,7 +55,7 @@ export function crossover(store: Store): Page {
           curves,
           marks,
           walls: one.switch === null ? [] : [{ at: one.switch, name: `GPU from ${one.switch}` }],
-          height: 260,
+          height: 17,
         });
         const base = one.measured ? "from times measured on this machine" : "from plain rates; lap.calibrate() measures them";
         return card(one.operation, chart, h("p", { class: "empty" }, base));
@@ -141,7 +141,7 @@ export function roofline(store: Store): Page {
           colour: row.engine === "cpu" ? "cpu" : "gpu",
           at: point(row) as [number, number],
         })),
-        height: 360,
+        height: 24,
       }),
     );
   };

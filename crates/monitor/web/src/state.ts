@@ -1,8 +1,8 @@
 // Pages about results, memory, earlier runs, the machine, and what to do.
 
 import { bars, timeChart } from "./charts";
-import { bar, card, fill, h, table } from "./dom";
-import { bytes, clock, count, digits, engine, moment, percent, rate, seconds, shape, small } from "./format";
+import { bar, card, fill, h, renew, table } from "./dom";
+import { bytes, clock, count, digits, engine, library, moment, percent, rate, seconds, shape, small } from "./format";
 import { gpuFigures } from "./overview";
 import type { Page } from "./pages";
 import type { Store } from "./store";
@@ -37,14 +37,14 @@ export function accuracy(): Page {
       const process = store.process;
       if (!process) return;
       const told = Object.entries(process.totals.codes);
-      fill(
+      renew(
         codes,
         ...told.map(([code, times]) => h("li", {}, h("code", {}, code), ` ${count(times)} times`)),
         told.length === 0 && h("li", { class: "empty" }, "None so far."),
       );
       calls.update(process.recent.filter((call) => call.codes.length > 0).reverse().slice(0, 40));
       const known = process.rows.filter((row) => row.rcond !== null).slice(0, 12);
-      fill(
+      renew(
         spread,
         ...known.map((row) =>
           h(
@@ -69,6 +69,7 @@ export function memoryPage(): Page {
       { name: "pools of its devices", colour: "gpu" },
     ],
     bytes,
+    true,
   );
   const host = h("ul", { class: "plain" });
   const pools = h("div", {});
@@ -78,6 +79,7 @@ export function memoryPage(): Page {
       { name: "shape of most calls", cell: (row) => shape(row.shape, row.operation) },
       { name: "engine", cell: (row) => engine(row.engine) },
       { name: "operands and results", cell: (row) => bytes(row.bytes / row.calls), number: true },
+      { name: "working memory", cell: (row) => (row.scratch > 0 ? bytes(row.scratch) : "-"), number: true },
       { name: "copies made", cell: (row) => bytes(row.timed > 0 ? row.copied / row.timed : 0), number: true },
       { name: "moved to and from the device", cell: (row) => bytes(row.timed > 0 ? row.moved / row.timed : 0), number: true },
     ],
@@ -92,7 +94,7 @@ export function memoryPage(): Page {
         const left = machine.memory_available;
         const line = (name: string, used: number | null, whole: number | null): HTMLElement | false =>
           used !== null && whole !== null && whole > 0 && h("li", { class: "phase" }, h("span", {}, name), bar(used / whole, used > 0.9 * whole ? "bad" : "cpu"), h("span", {}, `${bytes(used)} of ${bytes(whole)}`));
-        fill(
+        renew(
           host,
           line("machine", machine.memory_total !== null && left !== null ? machine.memory_total - left : null, machine.memory_total) || h("li", { class: "empty" }, "The system does not tell."),
           line("container", machine.memory_used, machine.memory_limit) || h("li", {}, "no container limit"),
@@ -103,7 +105,7 @@ export function memoryPage(): Page {
       if (!process) return;
       const shown = process.series.slice(-600);
       chart.update(shown.map((s) => s.at), [shown.map((s) => s.memory), shown.map((s) => s.pool)]);
-      fill(
+      renew(
         pools,
         ...process.devices.map((device) => {
           if (!device.pool) return h("p", {}, `${device.name}: not used yet`);
@@ -157,11 +159,11 @@ export function historyPage(store: Store): Page {
       { name: "calls", key: (run) => run.calls, cell: (run) => count(run.calls), number: true },
       { name: "time in calls", key: (run) => run.seconds, cell: (run) => seconds(run.seconds), number: true },
       { name: "failed", key: (run) => run.failures, cell: (run) => count(run.failures), number: true },
-      { name: "LAPACK", key: (run) => run.lapack, cell: (run) => h("span", { class: "long" }, run.lapack) },
+      { name: "LAPACK", key: (run) => run.lapack, cell: (run) => library(run.lapack) },
     ],
     "Runs",
     1,
-    (run) => void show(run),
+    { choose: (run) => void show(run), name: (run) => String(run.id) },
   );
   const ask = async (): Promise<void> => {
     try {
@@ -195,7 +197,7 @@ export function device(store: Store): Page {
     (found) => fill(limits, ...found.map((one) => h("li", {}, `${[engine(one.engine), one.device].filter(Boolean).join(" ")}: ${rate(one.flops64, "FLOP/s")} double, ${rate(one.flops32, "FLOP/s")} single, ${rate(one.memory, "B/s")} memory (${one.measured ? "measured" : "from the driver"})`))),
     () => undefined,
   );
-  const pairs = (list: HTMLElement, entries: [string, string][]): void => fill(list, ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  const pairs = (list: HTMLElement, entries: [string, string][]): void => renew(list, ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   return {
     element: h(
       "div",
@@ -231,7 +233,7 @@ export function device(store: Store): Page {
         ["threads", who_.threads > 0 ? `${who_.threads} of ${digits(who_.cores)} cores` : "-"],
         ["events lost", count(process.totals.dropped)],
       ]);
-      fill(
+      renew(
         devices,
         ...process.devices.map((one) =>
           h("div", { class: "gpu" }, h("b", {}, one.name), h("div", {}, `${one.platform}; ${bytes(one.memory)}${one.chosen ? '; used by gpu="auto"' : ""}`), h("div", {}, `circuit breaker ${one.breaker}${one.last_failure ? `; last failure: ${one.last_failure}` : ""}`), h("div", {}, one.tuning)),

@@ -1,9 +1,10 @@
 // What the page knows, and how it comes to know it.
 
-import type { Message, Process } from "./types";
+import type { Call, Message, Process } from "./types";
 
 const MOST_SECONDS = 3600;
 const MOST_CALLS = 200;
+const MOST_TROUBLES = 50;
 /** A hidden page lets go of its stream after so long, in milliseconds. */
 const HIDDEN = 30_000;
 
@@ -27,6 +28,17 @@ export const memory = {
   },
 };
 
+/** The last calls, and before them those that failed or warned. */
+function kept(calls: Call[]): Call[] {
+  const older = calls.slice(0, -MOST_CALLS).filter((call) => call.codes.length > 0);
+  return [...older.slice(-MOST_TROUBLES), ...calls.slice(-MOST_CALLS)];
+}
+
+/** What tells a process from all others. */
+export function who(process: Process): string {
+  return `${process.identity.machine} ${process.identity.pid} ${process.identity.started}`;
+}
+
 /** The folder of this page, below whatever a proxy puts before it. */
 function place(): URL {
   return new URL(".", location.href.split(/[?#]/)[0] ?? location.href);
@@ -35,8 +47,8 @@ function place(): URL {
 export class Store {
   message: Message | null = null;
   link: Link = "connecting";
-  /** Number of the process that is looked at; 0 for the first. */
-  chosen = 0;
+  /** The process that is looked at; empty for the first. */
+  chosen = "";
   #token: string;
   #socket: WebSocket | null = null;
   #delay = 500;
@@ -118,15 +130,14 @@ export class Store {
   /** Joins what is new to what is known. */
   #take(message: Message): void {
     if (message.kind === "tick" && this.message) {
-      const same = (a: Process, b: Process): boolean =>
-        a.identity.pid === b.identity.pid && a.identity.started === b.identity.started;
       for (const process of message.processes) {
-        const before = this.message.processes.find((known) => same(known, process));
+        const before = this.message.processes.find((known) => who(known) === who(process));
         if (!before) continue;
-        const at = before.series.at(-1)?.at ?? 0;
+        // Seconds that are told again have changed: a long call ran in them.
+        const first = process.series[0]?.at ?? Infinity;
         const listed = before.recent.at(-1)?.number ?? 0;
-        process.series = [...before.series, ...process.series.filter((second) => second.at > at)].slice(-MOST_SECONDS);
-        process.recent = [...before.recent, ...process.recent.filter((call) => call.number > listed)].slice(-MOST_CALLS);
+        process.series = [...before.series.filter((second) => second.at < first), ...process.series].slice(-MOST_SECONDS);
+        process.recent = kept([...before.recent, ...process.recent.filter((call) => call.number > listed)]);
       }
     }
     this.message = message;
@@ -136,7 +147,7 @@ export class Store {
   /** The process that is looked at. */
   get process(): Process | null {
     const processes = this.message?.processes ?? [];
-    return processes.find((process) => process.identity.pid === this.chosen) ?? processes[0] ?? null;
+    return processes.find((process) => who(process) === this.chosen) ?? processes[0] ?? null;
   }
 
   ask(path: string): Promise<Response> {

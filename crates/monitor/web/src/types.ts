@@ -70,6 +70,7 @@ export interface Row {
   flops: number;
   bytes: number;
   copied: number;
+  scratch: number;
   moved: number;
   rcond: number | null;
   rcond_decades: number[];
@@ -87,6 +88,8 @@ export interface Call {
   thread: number;
   seconds: number | null;
   predicted: [number | null, number | null];
+  scratch: number;
+  moved: number;
   rcond: number | null;
   info: number | null;
   codes: string[];
