@@ -158,6 +158,21 @@ fn rubbish_long_lines_and_strangers_do_not_disturb_a_hub() {
 }
 
 #[test]
+fn processes_beyond_the_limit_are_turned_away_and_a_place_comes_back() {
+    let folder = Folder::new("limit");
+    let _hub = Hub::start(folder.socket()).unwrap();
+    let is_closed = |stream: &mut UnixStream| {
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        matches!(std::io::Read::read(stream, &mut [0]), Ok(0))
+    };
+    let mut held: Vec<_> = (0..64).map(|_| UnixStream::connect(folder.socket()).unwrap()).collect();
+    assert!(!is_closed(&mut held[63]), "64 have a place");
+    assert!(wait_for(5, || is_closed(&mut UnixStream::connect(folder.socket()).unwrap())));
+    drop(held);
+    assert!(wait_for(5, || !is_closed(&mut UnixStream::connect(folder.socket()).unwrap())));
+}
+
+#[test]
 fn the_socket_is_the_users_alone_and_taken_by_one_hub_at_a_time() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("private");
