@@ -56,8 +56,14 @@ test-python: setup lapacks
 test-gpu: setup ## the tests of the OpenCL engine
 	$(BIN)/python -m pytest tests/gpu
 
+# A notebook server is needed by the tests of the dashboard only, so it is installed here only.
+$(STAMPS)/notebook: $(STAMPS)/packages requirements/notebook.txt
+	@echo "==> installing JupyterLab into $(VENV) (a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebook.txt
+	@touch $@
+
 # In the Chromium of the system; without one, a line says what to install.
-test-browser: setup ## the tests of the dashboard in a browser
+test-browser: setup $(STAMPS)/notebook ## the tests of the dashboard in a browser
 	$(BIN)/python -m pytest tests/browser
 
 # Asked for each time, since what could not be had may be there now; what is there is not fetched again.

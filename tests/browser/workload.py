@@ -2,8 +2,8 @@
 
     python tests/browser/workload.py [--rounds N]
 
-It prints the page's address, then, after its rounds of work, what it did as a line of JSON; it goes on at its ease until
-its standard input ends. It needs a device of OpenCL, PoCL's is enough.
+It prints the page's address, then, after its rounds of work, what it did as a line of JSON; it goes on at its ease
+until its standard input ends. It needs a device of OpenCL, PoCL's is enough.
 """
 
 from __future__ import annotations

@@ -58,6 +58,12 @@ def recommendation(monitor: lap.Monitor, rule: str) -> dict[str, object]:
     raise AssertionError(f"no recommendation by rule {rule}: {monitor.snapshot()['recommendations']}")
 
 
+def advised(monitor: lap.Monitor, rule: str) -> bool:
+    """Whether the rule applies, once recommendations were made of all that has happened."""
+    time.sleep(2.1)
+    return any(one["rule"] == rule for one in monitor.snapshot()["recommendations"])
+
+
 def test_every_call_is_counted_and_places_in_the_program_are_known(monitor):
     a, b = system(4)
     for _ in range(30_000):
@@ -73,6 +79,30 @@ def test_every_call_is_counted_and_places_in_the_program_are_known(monitor):
     callers = {place for row in told["rows"] for place in row["callers"]}
     assert callers
     assert all(place.startswith("test_monitor.py:") for place in callers), callers
+
+
+def test_durations_count_timed_and_counted_calls_and_no_call_that_failed_without_a_clock(monitor):
+    a, b = system(4)
+    for _ in range(5000):
+        lap.solve(a, b)
+    for _ in range(30):
+        with pytest.raises(lap.SingularMatrixError):
+            lap.solve(np.zeros((4, 4)), b)
+    families = {family.name: family for family in text_string_to_metric_families(get(monitor, "metrics"))}
+    samples = families["lapack_ai_call_duration_seconds"].samples
+    within = {s.labels["le"]: s.value for s in samples if s.name.endswith("_bucket")}
+    assert 5000 <= within["+Inf"] <= 5030
+    assert within["+Inf"] == within["30.0"], "calls without a duration would be taken for very long ones"
+    assert [s.value for s in samples if s.name.endswith("_count")] == [within["+Inf"]]
+
+
+def test_the_memory_that_a_call_needs_is_told(monitor):
+    a, b = system(500)
+    lap.solve(a, b)
+    (row,) = monitor.snapshot()["rows"]
+    assert a.nbytes <= row["scratch"] < 3 * a.nbytes, "a working copy and some workspace"
+    (call,) = monitor.snapshot()["recent"]
+    assert call["scratch"] == row["scratch"]
 
 
 def test_metrics_are_clean_by_prometheus_own_parser_and_agree_with_the_snapshot(monitor):
@@ -118,17 +148,41 @@ def test_exports_are_tables_and_json(monitor):
     assert get(monitor, "api/export.csv?table=calls").count("\n") == 2
 
 
+def test_every_rule_has_a_test_that_runs_its_code():
+    rules = set(re.findall(r'rule: "([\w-]+)"\.into\(\)', Path("crates/monitor/src/advice.rs").read_text()))
+    tests = Path(__file__).read_text() + Path("tests/gpu/test_monitor.py").read_text()
+    assert rules == set(re.findall(r'(?:recommendation\(monitor, |"rule"\] == )"([\w-]+)"', tests))
+
+
+BATCHES: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {
+    "solve": lap.solve,
+    "matmul": lambda a, b: lap.matmul(a, a),
+    "inv": lambda a, b: lap.inv(a),
+    "det": lambda a, b: lap.det(a),
+    "cholesky": lambda a, b: lap.cholesky(a),
+    "qr": lambda a, b: lap.qr(a),
+    "svd": lambda a, b: lap.svd(a),
+    "eigh": lambda a, b: lap.eigh(a),
+    "eig": lambda a, b: lap.eig(a),
+}
+
+
 @pytest.mark.timed
-@pytest.mark.parametrize(
-    ("one_by_one", "operands"),
-    [(lambda a, b: lap.solve(a, b), 2), (lambda a, b: lap.matmul(a, a), 2), (lambda a, b: lap.inv(a), 1)],
-    ids=["solve", "matmul", "inv"],
-)
-def test_a_batch_saves_at_least_half_of_what_the_recommendation_promises(monitor, one_by_one, operands):
+@pytest.mark.parametrize("operation", BATCHES)
+def test_a_batch_saves_at_least_half_of_what_the_recommendation_promises(monitor, operation):
+    one_by_one = BATCHES[operation]
     count = 20_000
     pairs = [system(4, seed) for seed in range(count)]
+    if operation in {"cholesky", "eigh"}:
+        pairs = [(a @ a.T, b) for a, b in pairs]
     now = seconds(lambda: [one_by_one(a, b) for a, b in pairs])
+    if not advised(monitor, "batch"):
+        # The work itself is most of the time of a call.
+        row = monitor.snapshot()["rows"][0]
+        assert row["p50"] > 3e-6, f"{row['operation']} takes {row['p50']:.1e} s, and no batch was advised"
+        return
     told = recommendation(monitor, "batch")
+    assert f"of {operation} on 4x4" in told["evidence"]
     promised = told["now"] - told["then"]
     assert promised > 0, told
     matrices = np.stack([a for a, _ in pairs])
@@ -143,7 +197,7 @@ def test_a_batch_saves_at_least_half_of_what_the_recommendation_promises(monitor
     code = compile(told["code"], "<recommendation>", "exec")
     then = min(seconds(lambda: exec(code, names)) for _ in range(3))
     assert now - then >= promised / 2, f"{told['evidence']}; measured {now:.3f} s and {then:.3f} s"
-    if operands == 2 and "X" in names:
+    if operation == "solve":
         a, b = pairs[7]
         np.testing.assert_allclose(names["X"][7], lap.solve(a, b), rtol=1e-12)
 
@@ -180,6 +234,18 @@ def test_advice_on_ill_conditioned_systems_gives_a_solution_of_small_norm(monito
     assert names["rank"] == 20
     assert np.linalg.norm(a @ names["x"] - b) < 1e-13
     assert np.linalg.norm(names["x"]) <= np.linalg.norm(np.ones(30))
+
+
+def test_advice_on_inverses_without_a_certain_digit_gives_one_of_small_norm(monitor):
+    orthogonal = np.linalg.qr(np.random.default_rng(0).standard_normal((30, 30)))[0]
+    a = orthogonal @ np.diag([1.0] * 20 + [1e-18] * 10) @ orthogonal.T
+    for _ in range(6):
+        with pytest.warns(lap.IllConditionedWarning):
+            lap.inv(a)
+    names = {"lap": lap, "A": a}
+    exec(recommendation(monitor, "conditioning")["code"], names)
+    assert np.linalg.norm(names["X"], 2) < 1 + 1e-9
+    np.testing.assert_allclose(a @ names["X"] @ a, a, atol=1e-12)
 
 
 def test_advice_on_fallbacks_tells_the_reason_and_its_code_runs(monitor, capsys):
