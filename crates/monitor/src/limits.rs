@@ -112,14 +112,23 @@ pub(crate) fn crossovers(dtype: DType) -> Vec<Crossover> {
     OpKind::ALL.into_iter().map(crossover).collect()
 }
 
-/// Seconds of one matrix in a batched call, measured by making one; for matrices whose call takes microseconds.
-pub(crate) fn batched_seconds(runner: &mut Runner, case: &Case) -> Option<f64> {
-    // Enough for the threads to be worth starting.
-    let case = case.batched(4096.min((64 << 20) / (case.m * case.n).max(1) / 16).max(64));
+/// Time that a trial may take, in seconds: it is the program's processor.
+const TRIAL: f64 = 0.05;
+
+/// Seconds of one matrix in a batched call, measured by making one; `each` is what a call on one takes.
+pub(crate) fn batched_seconds(runner: &mut Runner, case: &Case, each: f64) -> Option<f64> {
+    // Enough for the threads to be worth starting, if there is time for so many.
+    let case = case.batched(((TRIAL / 4.0 / each.max(1e-9)) as usize).clamp(8, 4096));
+    let started = Instant::now();
+    let mut least = f64::INFINITY;
     // The least of several: what else runs on the machine only ever adds to a time.
-    let least = (0..10).filter_map(|_| unobserved(|| runner.run(&case, Engine::Cpu))).map(|taken| taken.total);
-    let least = least.fold(f64::INFINITY, f64::min);
-    least.is_finite().then(|| least / case.batch as f64)
+    for _ in 0..10 {
+        least = least.min(unobserved(|| runner.run(&case, Engine::Cpu))?.total);
+        if started.elapsed().as_secs_f64() > TRIAL {
+            break;
+        }
+    }
+    Some(least / case.batch as f64)
 }
 
 #[cfg(test)]
@@ -152,7 +161,18 @@ mod tests {
     #[test]
     fn a_batched_solve_takes_less_than_a_millisecond_each() {
         let case = Case::matrix(OpKind::Solve, DType::Float64, 4, 4);
-        let seconds = batched_seconds(&mut Runner::default(), &case).unwrap();
+        let seconds = batched_seconds(&mut Runner::default(), &case, 1e-6).unwrap();
         assert!(seconds > 0.0 && seconds < 1e-3);
+    }
+
+    #[test]
+    fn a_trial_of_slow_calls_takes_no_more_than_some_of_them() {
+        let case = Case::matrix(OpKind::Svd, DType::Float64, 64, 64);
+        let mut runner = Runner::default();
+        let each = runner.run(&case, Engine::Cpu).unwrap().total;
+        let started = Instant::now();
+        batched_seconds(&mut runner, &case, each).unwrap();
+        let most = 40.0 * each + 10.0 * TRIAL;
+        assert!(started.elapsed().as_secs_f64() < most, "{:?}, and a call takes {each} s", started.elapsed());
     }
 }

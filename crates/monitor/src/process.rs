@@ -291,7 +291,7 @@ impl Inner {
                 return None;
             }
             let case = case(&row.operation, element_type(&row.dtype)?, row.shape.map(|size| size as usize))?;
-            let measured = batched_seconds(runner, &case);
+            let measured = batched_seconds(runner, &case, row.p50);
             let before = known.and_then(|(seconds, _)| seconds);
             let seconds = before.into_iter().chain(measured).min_by(f64::total_cmp);
             trials.insert(key, (seconds, row.calls));
