@@ -46,7 +46,6 @@ class Lab:
             "ServerApp.base_url": BASE,
             "ServerApp.root_dir": folder,
             "IdentityProvider.token": self.token,
-            "LabApp.news_url": "",
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
@@ -114,13 +113,20 @@ def shown_inline(page: Page, address: str) -> FrameLocator:
     return frame.content_frame
 
 
+def take_picture(page: Page, path: Path) -> None:
+    news = page.get_by_role("button", name="No", exact=True)
+    if news.is_visible():
+        news.click()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=path)
+
+
 def test_the_page_is_live_inside_a_notebook(lab, page, pictures):
     shown = shown_inline(page, lab.notebook("inline.ipynb", WORK))
     expect(shown.get_by_role("status")).to_have_text("live", timeout=MINUTE)
     expect(shown.locator(".tile", has_text="timed")).to_contain_text("25", timeout=MINUTE)
     assert page.locator("iframe").get_attribute("src").startswith("http://127.0.0.1:")
-    page.wait_for_timeout(1500)
-    page.screenshot(path=pictures / "dashboard-notebook.png")
+    take_picture(page, pictures / "dashboard-notebook.png")
 
 
 def test_on_a_hub_the_page_is_live_through_the_servers_proxy_and_only_with_its_login(lab, page, pictures):
@@ -134,7 +140,7 @@ def test_on_a_hub_the_page_is_live_through_the_servers_proxy_and_only_with_its_l
     expect(shown.get_by_role("main")).to_contain_text("order", timeout=MINUTE)
     address = page.locator("iframe").get_attribute("src")
     assert address.startswith(f"{BASE}proxy/")
-    page.screenshot(path=pictures / "dashboard-notebook-hub.png")
+    take_picture(page, pictures / "dashboard-notebook-hub.png")
     stranger = page.context.browser.new_context().new_page()
     stranger.goto(f"http://127.0.0.1:{lab.port}{address}")
     assert "/login" in stranger.url, "the proxy asks for the server's own login before the page's token"

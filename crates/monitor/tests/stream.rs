@@ -52,8 +52,9 @@ fn a_reader_gets_everything_once_and_then_what_is_new_each_second() {
     let tick = next(&mut socket);
     assert_eq!(tick["kind"], "tick");
     solve_some(100, 7);
-    let tick = next(&mut socket);
-    assert_eq!(tick["processes"][0]["totals"]["calls"], 17);
+    // A tick may have been made just before.
+    let ticks = (0..3).map(|_| next(&mut socket));
+    let tick = ticks.into_iter().find(|tick| tick["processes"][0]["totals"]["calls"] == 17).expect("the later calls");
     let recent = tick["processes"][0]["recent"].as_array().unwrap();
     assert!(recent.len() >= 7 && recent.len() <= 12, "{} calls are told again", recent.len());
     assert!(tick["processes"][0]["series"].as_array().unwrap().len() <= 5);

@@ -15,13 +15,13 @@ export function accuracy(): Page {
   const codes = h("ul", { class: "plain" });
   const calls = table<Call>(
     [
-      { name: "ended", cell: (call) => clock(call.at) },
       { name: "operation", cell: (call) => call.operation },
-      { name: "shape", cell: (call) => shape(call.shape, call.operation) },
       { name: "code", cell: (call) => call.codes.join(" ") },
+      { name: "what", cell: (call) => h("span", { class: "long" }, call.text) },
+      { name: "shape", cell: (call) => shape(call.shape, call.operation) },
       { name: "INFO", cell: (call) => call.info ?? "-", number: true },
       { name: "rcond", cell: (call) => small(call.rcond), number: true },
-      { name: "what", cell: (call) => h("span", { class: "long" }, call.text) },
+      { name: "ended", cell: (call) => clock(call.at) },
     ],
     "Failures and warnings",
   );
@@ -131,7 +131,7 @@ export function historyPage(store: Store): Page {
       { name: "engine", key: (one) => one.engine, cell: (one) => engine(one.engine) },
       { name: "calls", key: (one) => one.calls, cell: (one) => count(one.calls), number: true },
       { name: "median", key: (one) => one.p50, cell: (one) => seconds(one.p50), number: true },
-      { name: "before", key: (one) => one.baseline ?? 0, cell: (one) => (one.baseline === null ? "-" : `${seconds(one.baseline)} (${one.runs} runs)`), number: true },
+      { name: "before", key: (one) => one.baseline ?? 0, cell: (one) => (one.baseline === null ? "-" : `${seconds(one.baseline)} (${one.runs} ${one.runs === 1 ? "run" : "runs"})`), number: true },
       {
         name: "change",
         key: (one) => (one.baseline ? one.p50 / one.baseline : 0),
