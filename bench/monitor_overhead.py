@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import processor
@@ -94,7 +95,7 @@ def round_with(mode: str, work: Callable[[], None]) -> tuple[float, float]:
             reader.wait()
 
 
-def overhead(work: Callable[[], None], rounds: int) -> dict[str, object]:
+def overhead(work: Callable[[], None], rounds: int) -> dict[str, Any]:
     """Ratios of the rounds with the monitor to those without it, in percent above 1."""
     if rounds > 1:
         work()
@@ -106,7 +107,7 @@ def overhead(work: Callable[[], None], rounds: int) -> dict[str, object]:
             on = round_with(mode, work)
             base.append(off)
             found.append((on[0] / off[0], on[1] / off[1]))
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "seconds_off": statistics.median(clock for clock, _ in base),
         "rounds": rounds,
     }
@@ -163,23 +164,25 @@ def main() -> None:
     arguments = parser.parse_args()
     tenth = 10 if arguments.quick else 1
     workloads = {
-        "solve 4x4, 1,000,000 one by one": (small_solves(1_000_000 // tenth), 5),
+        "solve 4x4, 1,000,000 one by one": (small_solves(1_000_000 // tenth), 11),
         "solve, matmul, svdvals, 64 to 2000": (mixed([64, 100, 200, 350, 500, 1000, *([2000] * (tenth == 1))]), 5),
         "svd 4000": (one_svd(4000 // (4 if tenth > 1 else 1)), 1 if tenth == 1 else 2),
     }
-    parts: dict[str, Callable[[], object]] = {
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
         name: lambda work=work, rounds=rounds: overhead(work, rounds) for name, (work, rounds) in workloads.items()
     }
     parts["idle"] = lambda: idle(10 / tenth)
     parts["memory"] = lambda: memory(int(arguments.events) // tenth)
-    before = arguments.output.read_text() if arguments.output and arguments.output.is_file() else "{}"
-    results = json.loads(before)
+    known = arguments.output.read_text() if arguments.output and arguments.output.is_file() else "{}"
+    results = json.loads(known)
     results["machine"] = {"processor": processor(), "cores": os.cpu_count(), "lapack_threads": 1}
     # Threads that wait for each other would measure what else the machine does.
     lap.set_num_threads(1)
     for name, part in parts.items():
         if arguments.only in name:
-            results[name] = part()
+            before = os.getloadavg()[0]
+            # What else ran, as the mean number of processes that wanted to: 1 would be this one alone.
+            results[name] = part() | {"load": [before, os.getloadavg()[0]]}
             print(name, json.dumps(results[name]), flush=True)
             if arguments.output:
                 arguments.output.write_text(json.dumps(results, indent=1) + "\n")
