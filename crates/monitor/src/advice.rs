@@ -257,7 +257,7 @@ fn conditioning(row: &Row) -> Option<Recommendation> {
         "solve" => {
             "x, residuals, rank, s = lap.lstsq(A, b)    # least squares of minimal norm: small singular values are left out"
         }
-        "inv" => "X = lap.pinv(A)    # small singular values are left out",
+        "inv" => "X = lap.pinv(A, rtol=None)    # singular values below max(M, N) * eps are left out",
         _ => "lap.explain(\"LAP-W001\")",
     };
     let rcond = row.rcond.map_or(String::new(), |rcond| format!("; the smallest rcond is {rcond:.1e}"));
