@@ -133,6 +133,13 @@ fn clients_that_hold_send_rubbish_or_too_much_do_no_harm_to_others() {
     assert!(started.elapsed() < Duration::from_secs(2), "others wait for those who hold");
     let long = format!("GET /?{} HTTP/1.1\r\nHost: {address}\r\n\r\n", "a".repeat(100_000));
     assert!(say(address, &long).is_none_or(|answer| matches!(answer.status, 400 | 414 | 431)));
+    let head =
+        |bytes| format!("GET / HTTP/1.1\r\nHost: {address}\r\nX-Y: {}\r\nConnection: close\r\n\r\n", "z".repeat(bytes));
+    assert_eq!(say(address, &head(8 << 10)).unwrap().status, 200);
+    assert!(
+        say(address, &head(20 << 10)).is_none_or(|answer| answer.status == 431),
+        "a head beyond the limit is answered"
+    );
     let many = format!("GET / HTTP/1.1\r\nHost: {address}\r\n{}\r\n", "X-Y: z\r\n".repeat(5000));
     assert!(say(address, &many).is_none_or(|answer| matches!(answer.status, 400 | 431)));
     assert!(say(address, "\0\0\0\u{7f} rubbish\r\n\r\n").is_none_or(|answer| answer.status == 400));
