@@ -8,6 +8,7 @@ pub mod catalogue;
 mod dyadic;
 pub mod emit;
 pub mod generated;
+pub mod large;
 mod linear;
 pub mod product;
 mod program;
