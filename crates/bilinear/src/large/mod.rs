@@ -52,8 +52,21 @@ pub struct Forms<T> {
     cut: [usize; 3],
     /// For each product the blocks of op(A), of op(B) and of C, row by row, and their factors.
     products: Vec<[Vec<(usize, T)>; 3]>,
-    /// For each block of C the product that is added first.
-    first: Vec<usize>,
+    /// What is known of each block of C.
+    blocks: Vec<Added>,
+}
+
+/// What is added to a block of C.
+#[derive(Clone, Copy, Debug)]
+struct Added {
+    /// The first product.
+    first: usize,
+    /// `sum_r |w_r| |u_r|_1 |v_r|_1`.
+    size: f64,
+    /// The same sum with each term times the roundings in its two sums.
+    rounded: f64,
+    /// The same sum with each term times the products that are added to the block from its own on.
+    later: f64,
 }
 
 impl<T: Element> Forms<T> {
@@ -62,10 +75,27 @@ impl<T: Element> Forms<T> {
         let terms = |form: &Form| form.iter().map(|&(at, factor)| (at, T::of(factor.to_f64()))).collect::<Vec<_>>();
         let forms = scheme.u.iter().zip(&scheme.v).zip(&scheme.w);
         let products: Vec<_> = forms.map(|((u, v), w)| [terms(u), terms(v), terms(w)]).collect();
-        let adds = |z| move |forms: &[Vec<(usize, T)>; 3]| forms[2].iter().any(|term| term.0 == z);
-        let first =
-            (0..scheme.m * scheme.k).map(|z| products.iter().position(adds(z)).expect("every block is computed"));
-        Self { cut: [scheme.m, scheme.n, scheme.k], first: first.collect(), products }
+        let size = |terms: &[(usize, T)]| terms.iter().map(|term| Into::<f64>::into(term.1).abs()).sum::<f64>();
+        let inexact = |form: &Form| form.iter().filter(|term| !term.1.abs().is_power_of_two()).count();
+        let roundings = |r: usize| {
+            let (u, v): (&Form, &Form) = (&scheme.u[r], &scheme.v[r]);
+            (u.len() + v.len() - 2 + inexact(u) + inexact(v)) as f64
+        };
+        let added = |z| {
+            let mut added = Added { first: usize::MAX, size: 0.0, rounded: 0.0, later: 0.0 };
+            for (r, [u, v, w]) in products.iter().enumerate() {
+                if let Some((_, factor)) = w.iter().find(|term| term.0 == z) {
+                    let term = Into::<f64>::into(*factor).abs() * size(u) * size(v);
+                    added.first = added.first.min(r);
+                    added.size += term;
+                    added.rounded += term * roundings(r);
+                    // What is there already passes one more addition.
+                    added.later += added.size;
+                }
+            }
+            added
+        };
+        Self { cut: [scheme.m, scheme.n, scheme.k], blocks: (0..scheme.m * scheme.k).map(added).collect(), products }
     }
 
     /// The number of products.
@@ -77,23 +107,14 @@ impl<T: Element> Forms<T> {
     /// distance from 1 to the next number of the type.
     ///
     /// A term of block z of C, of which there are `q sum_r |w_r(z)| |u_r|_1 |v_r|_1` with `q = ceil(k / blocks)`, is rounded once for each
-    /// block but the first of the two sums that it is in (and for a factor that is no power of two), at most `min(q, steps)` times in a
+    /// block but the first of the two sums that it is in and for each factor there that is no power of two, at most `min(q, steps)` times in a
     /// panel's sum, and with every panel that is added to C after it.
     pub fn error_bound(&self, k: usize) -> f64 {
         let q = k.div_ceil(self.cut[1]);
-        let size = |terms: &[(usize, T)]| terms.iter().map(|term| Into::<f64>::into(term.1).abs()).sum::<f64>();
-        let bound = |z: usize| {
-            let adding =
-                || self.products.iter().filter_map(move |[u, v, w]| Some((u, v, w.iter().find(|term| term.0 == z)?)));
-            let panels = adding().count() * q.div_ceil(STEPS);
-            let term = |(u, v, w): (&Vec<_>, &Vec<_>, &(usize, T))| {
-                // Each factor may round too.
-                let roundings = 2 * (u.len() + v.len() - 2) + q.min(STEPS) + panels;
-                Into::<f64>::into(w.1).abs() * size(u) * size(v) * (q * roundings) as f64
-            };
-            adding().map(term).sum::<f64>()
+        let bound = |added: &Added| {
+            q as f64 * (added.rounded + added.size * q.min(STEPS) as f64 + added.later * q.div_ceil(STEPS) as f64)
         };
-        (0..self.first.len()).map(bound).fold(0.0, f64::max)
+        self.blocks.iter().map(bound).fold(0.0, f64::max)
     }
 }
 
@@ -357,7 +378,7 @@ impl<T: Element> Work<'_, T> {
         let sources: Vec<Source<T>> = u.iter().map(source).collect();
         let target = |&(z, factor): &(usize, T)| {
             let (row, col) = (z / across * height, z % across * width);
-            let fresh = self.forms.first[z] == step.product && step.step == 0;
+            let fresh = self.forms.blocks[z].first == step.product && step.step == 0;
             Target {
                 c: c.wrapping_add(row + col * ldc),
                 factor: alpha * factor,

@@ -45,7 +45,8 @@ pub(crate) unsafe fn pack<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>,
         // SAFETY: the caller's promise; a whole panel lies within every source.
         unsafe {
             match (whole, part.line_stride == 1) {
-                (true, true) if W % V::LANES == 0 => across::<V, W>(part, first, to),
+                (true, true) if W.is_multiple_of(V::LANES) => across::<V, W>(part, first, to),
+                (true, true) => narrow::<V, W>(part, first, to),
                 (true, false) => along::<V, W>(part, first, to),
                 _ => one_by_one::<V, W>(part, first, to),
             }
@@ -73,6 +74,26 @@ unsafe fn across<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, first: u
                 sum.store(to.add(p * W + lane));
             }
         }
+    }
+}
+
+/// As [`across`], for panels narrower than a vector.
+///
+/// # Safety
+/// As [`across`].
+#[inline(always)]
+unsafe fn narrow<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, first: usize, to: *mut V::Scalar) {
+    for p in 0..part.steps {
+        let at = part.line + first + (part.step + p) * part.step_stride;
+        let mut sums = [V::Scalar::ZERO; W];
+        for source in part.sources {
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller's promise.
+                *sum = *sum + unsafe { *source.from.add(at + lane) } * source.factor;
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { to.add(p * W).cast::<[V::Scalar; W]>().write(sums) };
     }
 }
 

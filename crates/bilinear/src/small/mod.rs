@@ -23,7 +23,6 @@ pub(crate) mod vector;
 pub(crate) mod x86;
 
 pub use batch::Strides;
-pub use blocks::Leaf;
 pub use dispatch::Element;
 pub use isa::Isa;
 
