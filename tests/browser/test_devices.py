@@ -20,7 +20,7 @@ PICTURES = {
     "Overview": "x on ",
     "Operations": "Last calls",
     "Crossover": "GPU, predicted",
-    "Roofline": "How near to the limit",
+    "Roofline": "CPU double: ",
     "Accuracy": "LAP-E010 5 times",
     "Memory": "before operands go in pieces",
     "History": "Compared with the median",
