@@ -178,7 +178,7 @@ def test_a_batch_saves_at_least_half_of_what_the_recommendation_promises(monitor
     now = seconds(lambda: [one_by_one(a, b) for a, b in pairs])
     if operation not in {"solve", "matmul"} and not advised(monitor, "batch"):
         a, b = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
-        then = min(seconds(lambda: one_by_one(a, b)) for _ in range(3))
+        then = min(seconds(lambda: one_by_one(a, b)) for _ in range(10))
         assert then > now / 5, f"not advised, and a batch takes {then:.3f} s instead of {now:.3f} s"
         return
     told = recommendation(monitor, "batch")
@@ -195,7 +195,8 @@ def test_a_batch_saves_at_least_half_of_what_the_recommendation_promises(monitor
         "right_hand_sides": np.stack([b for _, b in pairs]),
     }
     code = compile(told["code"], "<recommendation>", "exec")
-    then = min(seconds(lambda: exec(code, names)) for _ in range(3))
+    # The least of several: what else runs on the machine only ever adds to a time.
+    then = min(seconds(lambda: exec(code, names)) for _ in range(10))
     assert now - then >= promised / 2, f"{told['evidence']}; measured {now:.3f} s and {then:.3f} s"
     if operation == "solve":
         a, b = pairs[7]
