@@ -169,7 +169,8 @@ stop_helpers() {
 is_gone() {
     local answer
     answer=$(timeout 300 "$SKY" status --refresh "$CLUSTER" -o json 2>/dev/null) || return 1
-    ! grep -q "$CLUSTER" <<<"$answer"
+    # A list without it; that it is not found may be said before, without quotation marks.
+    grep -q '^\[' <<<"$answer" && ! grep -q "\"$CLUSTER\"" <<<"$answer"
 }
 
 take_down() {

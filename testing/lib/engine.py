@@ -4,9 +4,9 @@
               [--task TEMPLATE OUTPUT --shards tests [--wheel FILE] [--resume DIR]]
 
 Prints the cheapest spot offer of each GPU beside its price on demand, and writes the task, which the engine must
-accept. Exit status 4: the cheapest is above the limit; 3: the catalogue has no price, or cannot be had. The task is written all
-the same. SkyPilot fetches its catalogue when it is first asked and keeps it for some hours; without a network and
-without a kept one there are no prices, and none are made up.
+accept. Exit status 4: the cheapest is above the limit; 3: the catalogue has no price, or cannot be had. The task is
+written all the same. SkyPilot fetches its catalogue when it is first asked and keeps it for some hours; without a
+network and without a kept one there are no prices, and none are made up.
 """
 
 from __future__ import annotations
