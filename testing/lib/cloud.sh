@@ -244,6 +244,8 @@ spot_main() {
     check_credentials || exit 2
 
     local attempt status left
+    # Nothing has cost anything so far.
+    SECONDS=0
     for ((attempt = 1; attempt <= ATTEMPTS; attempt++)); do
         left=$((SECONDS_IN_ALL - SECONDS))
         [ "$left" -gt 0 ] || die 1 "$HOURS h are over"

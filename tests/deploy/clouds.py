@@ -1,7 +1,7 @@
 """A cloud that costs nothing: programs that stand in for `sky` and `scp`, and record how they were called.
 
-The catalogue is read, and the task accepted, by SkyPilot itself, from an environment of its own (`make test-deploy` makes
-it; LAPACK_AI_SKYPILOT names another). What is never here is a machine.
+The catalogue is read, and the task accepted, by SkyPilot itself, from an environment of its own (`make test-deploy`
+makes it; LAPACK_AI_SKYPILOT names another). What is never here is a machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ case $1 in
         number=$(ls "$here" | grep -c '^task')
         cp "${@: -1}" "$here/task$number"
         case ${FAKE_LAUNCH:-pass} in
-            hang) sleep 30 & echo $! >"$here/hanging"; wait; exit 1 ;;
+            hang) sleep 90 & echo $! >"$here/hanging"; wait; exit 1 ;;
             preempted)
                 mkdir -p "$here/remote" && echo '{"shard": "tests-a", "exit_status": 0}' >"$here/remote/tests-a.json"
                 sleep 1.5
@@ -54,22 +54,23 @@ SCP = r"""#!/usr/bin/env bash
 here=$(dirname "$0")
 [ -e "$here/up" ] && cp "$here"/remote/* "${@: -1}"
 """
-# What the columns are was read in the engine's own files; the prices are this test's.
+# The columns are those of the engine's files; the prices are these tests' own.
+T4, L4 = (f"\"{{'Gpus': [{{'Name': '{name}', 'MemoryInfo': {{'SizeInMiB': 16384}}}}]}}\"" for name in ("T4", "L4"))
 CATALOGUE = {
-    "aws/vms.csv": """\
+    "aws/vms.csv": f"""\
 InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,AvailabilityZone,Arch
-g4dn.xlarge,T4,1.0,4.0,16.0,"{'Gpus': [{'Name': 'T4', 'MemoryInfo': {'SizeInMiB': 16384}}]}",0.8,0.2,us-east-1,use1-az1,x86_64
-g4dn.xlarge,T4,1.0,4.0,16.0,"{'Gpus': [{'Name': 'T4', 'MemoryInfo': {'SizeInMiB': 16384}}]}",0.9,0.6,eu-west-1,euw1-az1,x86_64
-g6.xlarge,L4,1.0,4.0,16.0,"{'Gpus': [{'Name': 'L4', 'MemoryInfo': {'SizeInMiB': 23034}}]}",1.0,0.4,us-east-1,use1-az1,x86_64
+g4dn.xlarge,T4,1.0,4.0,16.0,{T4},0.8,0.2,us-east-1,use1-az1,x86_64
+g4dn.xlarge,T4,1.0,4.0,16.0,{T4},0.9,0.6,eu-west-1,euw1-az1,x86_64
+g6.xlarge,L4,1.0,4.0,16.0,{L4},1.0,0.4,us-east-1,use1-az1,x86_64
 """,
-    "gcp/vms.csv": """\
+    "gcp/vms.csv": f"""\
 InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,SpotPrice
 g2-standard-4,4.0,16.0,,,,us-central1,us-central1-a,0.5,0.1
-,,,L4,1.0,"{'Gpus': [{'name': 'L4', 'MemoryInfo': {'SizeInMiB': 23034}}]}",us-central1,us-central1-a,0.5,0.2
+,,,L4,1.0,{L4},us-central1,us-central1-a,0.5,0.2
 """,
-    "azure/vms.csv": """\
+    "azure/vms.csv": f"""\
 InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,Generation
-Standard_NC4as_T4_v3,T4,1.0,4.0,28.0,"{'Gpus': [{'Name': 'T4', 'MemoryInfo': {'SizeInMiB': 16384}}]}",0.5,0.1,eastus,V2
+Standard_NC4as_T4_v3,T4,1.0,4.0,28.0,{T4},0.5,0.1,eastus,V2
 """,
 }
 
@@ -106,7 +107,7 @@ class Cloud:
         """Runs it."""
         environment = self.environment(**settings)
         return subprocess.run(
-            self.command(cloud, *options), capture_output=True, text=True, timeout=120, env=environment, check=False
+            self.command(cloud, *options), capture_output=True, text=True, timeout=500, env=environment, check=False
         )
 
     def calls(self, *, starting: str = "") -> list[str]:
