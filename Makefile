@@ -86,7 +86,7 @@ $(STAMPS)/skypilot: $(STAMPS)/checked requirements/cloud.txt
 	@$(VENV)/skypilot/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/cloud.txt
 	@touch $@
 
-test-deploy: $(STAMPS)/packages $(STAMPS)/skypilot ## the tests of the scripts for GPU test runs in clouds
+test-deploy: setup $(STAMPS)/deploy $(STAMPS)/skypilot ## the tests of the scripts for GPU test runs in clouds
 	$(BIN)/python -m pytest tests/deploy
 
 # The page is committed as it is built, so only who changes crates/monitor/web needs this, and Node or its wheel.
