@@ -13,8 +13,7 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') $(wildcard crates/monitor/assets/*) Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python test-gpu test-browser test-providers test-dropin test-deploy lapacks web bench docs \
-	lint lint-deploy format clean setup
+.PHONY: help run test test-rust test-python test-gpu test-browser test-providers test-dropin lapacks web bench docs lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -71,6 +70,8 @@ test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in 
 
 test-dropin: $(STAMPS)/packages ## unchanged programs on the drop-in library
 	@bin/test-dropin
+
+.PHONY: test-deploy lint-deploy
 
 # The validators have an environment of their own, as has the engine of cloud runs: each pins a hundred packages.
 $(STAMPS)/deploy: $(STAMPS)/checked requirements/deploy.txt requirements/kubectl.txt bin/deploy-tools $(wildcard requirements/npm/*.json)
