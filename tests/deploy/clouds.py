@@ -36,7 +36,7 @@ case $1 in
         number=$(ls "$here" | grep -c '^task')
         cp "${@: -1}" "$here/task$number"
         case ${FAKE_LAUNCH:-pass} in
-            hang) sleep 90 & echo $! >"$here/hanging"; wait; exit 1 ;;
+            hang) sleep 400 & echo $! >"$here/hanging"; wait; exit 1 ;;
             preempted)
                 mkdir -p "$here/remote" && echo '{"shard": "tests-a", "exit_status": 0}' >"$here/remote/tests-a.json"
                 sleep 1.5

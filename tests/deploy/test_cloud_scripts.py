@@ -81,6 +81,7 @@ def test_options_reach_the_task(cloud, tmp_path):
     assert "T4" not in done.stdout
     assert "SHARDS: host" in done.stdout
     assert f"/tmp/lapack-ai/wheel/{wheel.name}: {wheel}" in done.stdout
+    assert f"WHEEL: /tmp/lapack-ai/wheel/{wheel.name}" in done.stdout
 
 
 def test_without_a_catalogue_no_price_is_made_up(tmp_path):
@@ -198,7 +199,9 @@ def test_an_interrupted_run_leaves_nothing_running(cloud, number):
 
 
 def test_the_time_limit_ends_a_run_and_takes_its_machine_down(cloud):
+    begin = time.monotonic()
     done = cloud.run("aws", "--max-hours", "0.001", FAKE_LAUNCH="hang")
+    assert time.monotonic() - begin < 300
     assert done.returncode == 1
     assert "0.001 h are over" in done.stderr
     assert cloud.calls(starting="launch")
