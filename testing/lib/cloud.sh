@@ -87,7 +87,7 @@ Runs the GPU tests on a spot machine of ${CLOUD_NAMES[$CLOUD]}, fetches the resu
   --attempts N       machines to take one after another if they are taken away, at most 5 (default 2)
   --shards LIST      what to run (default tests,gemm,host); testing/run_gpu_tests.sh has the list
   --wheel FILE       test this wheel; else one is built there
-  --results DIR      where the results go (default out/gpu_runs/$CLOUD); what is there is not run again
+  --results DIR      where the results go (default out/gpu_runs/$CLOUD); a run that was cut off goes on there
 
 Exit status: 0 all is well, 1 a test failed or something fell by more than 10 %, 2 nothing was started,
 3 the machine may still run: what to do is said.
@@ -121,6 +121,8 @@ read_spot_options() {
     is_number_up_to "$PRICE" 20 || die 2 "--max-price is dollars an hour above 0, at most 20, not $PRICE"
     [[ $ATTEMPTS =~ ^[1-5]$ ]] || die 2 "--attempts is a number from 1 to 5, not $ATTEMPTS"
     [[ $GPUS =~ ^[A-Za-z0-9,-]+$ ]] || die 2 "--gpu is a list of names such as T4,L4, not $GPUS"
+    # A machine would be rented to find that all is done.
+    [ ! -e "$RESULTS/summary.json" ] || die 2 "$RESULTS has a complete run; move it away, or name another --results"
     [ -z "$WHEEL" ] || [ -f "$WHEEL" ] || die 2 "there is no $WHEEL; make it: maturin build --release"
     SECONDS_IN_ALL=$(awk -v h="$HOURS" 'BEGIN { printf "%d", h * 3600 }')
     # Not known to any other run, so that nobody else's machine is ever taken down.

@@ -125,6 +125,15 @@ def test_options_out_of_bounds_are_refused_in_a_line(cloud, options, text):
     assert cloud.calls() == []
 
 
+def test_a_complete_run_is_neither_overwritten_nor_paid_for_again(cloud):
+    cloud.results.mkdir()
+    (cloud.results / "summary.json").write_text("{}")
+    done = cloud.run("aws")
+    assert done.returncode == 2
+    assert "has a complete run; move it away, or name another --results" in done.stderr
+    assert cloud.calls() == []
+
+
 def test_without_skypilot_the_script_says_how_to_get_it(cloud):
     done = cloud.run("azure", LAPACK_AI_SKY="/nowhere/sky")
     assert done.returncode == 2
