@@ -132,14 +132,30 @@ def test_cases_that_only_one_side_has_are_named(compare):
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["{", "[]", '{"cases": []}', '{"device": "Some GPU", "cases": []}', '{"device": "x", "cases": [{"m": 1}]}'],
+    ("content", "text"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "does not name its device"),
+        ('{"cases": []}', "does not name its device"),
+        ('{"device": "Some GPU", "cases": []}', "has no cases"),
+        ('{"device": "Some GPU", "cases": [{"m": 1}]}', "has a case without dtype, ops"),
+    ],
 )
-def test_a_file_that_is_no_measurement_is_an_error_in_a_line(compare, content):
+def test_a_file_that_is_no_measurement_is_an_error_in_a_line(compare, content, text):
     done = compare({"gemm.json": content}, {"gemm.json": gemm(product(1, 1.0))})
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+    assert text in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_same_product_by_another_scheme_is_another_case(compare):
+    was = gemm(product(4, 1e-3, kernels="gemm_batched"), product(4, 2e-3, kernels="gemm_alphatensor"))
+    now = gemm(product(4, 1e-3, kernels="gemm_batched"), product(4, 3e-3, kernels="gemm_alphatensor"))
+    done = compare({"gemm.json": now}, {"gemm.json": was})
+    assert done.returncode == 1
+    assert "by AlphaTensor's scheme: 3 ms, was 2 ms: 50 % slower" in done.stdout
+    assert "1 of 2 cases fell" in done.stdout
 
 
 def test_a_folder_without_measurements_is_named(compare):

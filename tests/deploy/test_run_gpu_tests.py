@@ -77,6 +77,16 @@ def test_without_a_gpu_nothing_is_tested(tmp_path):
     assert not list(tmp_path.glob("tests-*"))
 
 
+def test_an_opencl_device_that_is_a_processor_is_no_gpu(a_device, tmp_path):
+    code = "import lapack_py, sys; sys.exit(any(not device.is_cpu for device in lapack_py.devices()))"
+    if subprocess.run([sys.executable, "-c", code], check=False).returncode:
+        pytest.skip("this machine has a GPU")
+    done = run("--shards", ONE, "--results", str(tmp_path))
+    assert done.returncode == 2
+    assert "no GPU that OpenCL can use; devices: " in done.stderr
+    assert "none at all" not in done.stderr
+
+
 def test_a_measurement_that_looks_slower_is_made_again_and_the_best_counts(a_device, tmp_path):
     results, baseline = tmp_path / "results", tmp_path / "baseline"
     write_host(results / "host.json", 2e-3)
@@ -104,6 +114,7 @@ def test_a_benchmark_that_gives_nothing_is_named(a_device, tmp_path):
     done = run("--any-device", "--shards", "gemm", "--results", str(tmp_path), CARGO_TARGET_DIR=str(tmp_path))
     assert done.returncode == 1
     assert "gemm gave no results" in done.stdout
+    assert "gemm gave no results (exit status 1)" in done.stderr
     assert "cargo build --release" in done.stdout
 
 
