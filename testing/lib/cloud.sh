@@ -65,7 +65,7 @@ check_credentials() {
     if grep -qi "\"$CLOUD\"" <<<"$answer"; then return 0; fi
     reason=$(timeout 300 "$SKY" check "$CLOUD" 2>&1 | sed -n '/Reason/,/^$/p' | sed 's/^ *//' | head -n 4 | paste -sd' ' || true)
     echo "$ME: no use of ${CLOUD_NAMES[$CLOUD]} with these credentials. ${reason:-SkyPilot gives no reason: sky check $CLOUD}" >&2
-    echo "  fix: ${LOG_IN[$CLOUD]}; then testing/${CLOUD}_gpu_setup.sh" >&2
+    echo "  fix: ${LOG_IN[$CLOUD]}; if packages are missing: testing/${CLOUD}_gpu_setup.sh --install" >&2
     return 1
 }
 

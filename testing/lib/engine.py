@@ -34,7 +34,7 @@ def offers(cloud: str, gpus: list[str], region: str | None) -> list[Any]:
 
     found = catalog.list_accelerators(
         gpus_only=True,
-        name_filter=f"^({'|'.join(gpus)})$",
+        name_filter=f"^(?:{'|'.join(gpus)})$",
         region_filter=f"^{region}$" if region else None,
         quantity_filter=1,
         clouds=cloud,
@@ -98,7 +98,7 @@ def prices(given: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return TOO_DEAR
-    print(f"expected: at most ${cheapest * given.hours:.2f} for {given.hours:g} h, disk and traffic not included")
+    print(f"expected: ${cheapest * given.hours:.2f} if all {given.hours:g} h are used, disk and traffic not included")
     return 0
 
 

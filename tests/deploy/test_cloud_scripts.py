@@ -65,6 +65,7 @@ def test_a_dry_run_prints_price_saving_and_plan_and_starts_nothing(cloud, name, 
     assert "down --yes lapack-" in done.stdout
     assert "timeout 7200" in done.stdout
     assert "limit: $1.00 for the machine" in done.stdout
+    assert done.stderr == ""
     assert "max_hourly_cost: 0.5" in done.stdout
     assert "MAX_MINUTES: '120'" in done.stdout
     assert cloud.calls() == []

@@ -52,7 +52,10 @@ jobs:
 """,
         ["CKV2_GHA_1", 'property "nothing" is not defined', "$.on: {'push'", "one.yml, one, step 1:"],
     ),
-    "testing/one.sky.yaml": ("resources: {infra: aws, use_sport: true}\nrun: echo $1\n", ["use_sport", "one.sky.yaml, run:"]),
+    "testing/one.sky.yaml": (
+        "resources: {infra: aws, use_sport: true}\nrun: echo $1\n",
+        ["use_sport", "one.sky.yaml, run:"],
+    ),
     "testing/one": (
         "#!/bin/bash\n# shellcheck disable=SC2034\nunused=1\necho $1\n",
         ["SC2086", "testing/one:2: an exc"],
