@@ -73,7 +73,7 @@ test-dropin: $(STAMPS)/packages ## unchanged programs on the drop-in library
 
 .PHONY: test-deploy lint-deploy
 
-# The validators have an environment of their own, as has the engine of cloud runs: each pins a hundred packages.
+# The validators have an environment of their own, as has the engine of cloud runs: each brings a hundred packages.
 $(STAMPS)/deploy: $(STAMPS)/checked requirements/deploy.txt requirements/kubectl.txt bin/deploy-tools $(wildcard requirements/npm/*.json)
 	@echo "==> installing the validators into $(VENV)/deploy (a minute the first time)"
 	@$(PYTHON) -m venv $(VENV)/deploy
