@@ -3,10 +3,11 @@
     python bench/images.py          writes bench/results/cpu/images.json
 
 It needs what `make test-images` needs, and an index of Python packages. Images are those that `make images` left
-unpacked. Starts are those of the Kubernetes manifests' own commands and probes, without the pull of the image, of which
-there is none here. Setting up is measured in fresh environments, each way twice: with an empty cache of pip, so that all
-is downloaded, and with a full one; the ways take turns. The manual way is a script that a person would have to write: how
-long that takes is not counted, nor is the installation of OpenCL's loader, which both ways need.
+unpacked. Starts are those of the Kubernetes manifests' own commands and probes, without a pull of the image.
+
+Setting up is measured in fresh environments, each way twice: with an empty cache of pip, so that all is downloaded, and
+with a full one; the ways take turns. The manual way is a script that a person would have to write: how long that takes
+is not counted, nor is the installation of OpenCL's loader, which both ways need.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parent
-sys.path.insert(0, str(CHECKOUT / "tests/images"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/images"))
 
 import yaml
 from machine import processor
 from runtime import Image, Pod, hardened
+
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 # The first singular values by this library, and by the parts: a matrix goes to the OpenCL device and back, and SciPy's
 # LAPACK decomposes it, since pyopencl has no decompositions.
@@ -176,7 +177,7 @@ def main() -> int:
     """Measures all, and writes it down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, default=Path("/var/tmp/lapack-ai-images/unpacked"))
-    parser.add_argument("--output", type=Path, default=HERE / "results/cpu/images.json")
+    parser.add_argument("--output", type=Path, default=CHECKOUT / "bench/results/cpu/images.json")
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
     wheel = next(iter((CHECKOUT / "dist").glob("lapack_py-*.whl")), None)

@@ -210,6 +210,11 @@ class Pod:
         path = self.folder / "volumes" / volume["name"]
         path.mkdir(parents=True)
         group = self.spec.get("securityContext", {}).get("fsGroup")
+        for (secret, key), value in self.secrets.items():
+            if volume.get("secret", {}).get("secretName") == secret:
+                (path / key).write_text(value)
+                os.chown(path / key, 0, group or 0)
+                (path / key).chmod(volume["secret"].get("defaultMode", 0o644))
         # An emptyDir is open to all; with fsGroup it belongs to the group, and so does what is made in it.
         if group is not None:
             os.chown(path, 0, group)
@@ -255,8 +260,6 @@ except OSError as error:
             if "fieldRef" in source:
                 assert source["fieldRef"]["fieldPath"] == "status.podIP"
                 value = "127.0.0.1"
-            elif "secretKeyRef" in source:
-                value = self.secrets[source["secretKeyRef"]["name"], source["secretKeyRef"]["key"]]
             else:
                 value = re.sub(r"\$\((\w+)\)", lambda match: told[match[1]], item["value"])
             told[item["name"]] = value

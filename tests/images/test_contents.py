@@ -53,7 +53,9 @@ def test_every_image_for_production_is_within_its_budget(each):
 
 
 def test_no_image_for_production_has_a_compiler_or_an_installer(each):
-    unwanted = re.compile(r"(pip[0-9.]*|apt|apt-get|perl[0-9.]*|(.*-)?(gcc|g\+\+|cc|c\+\+|clang|rustc|cargo|make|as)(-[0-9.]+)?)")
+    unwanted = re.compile(
+        r"(pip[0-9.]*|apt|apt-get|perl[0-9.]*|(.*-)?(gcc|g\+\+|cc|c\+\+|clang|rustc|cargo|make|as)(-[0-9.]+)?)"
+    )
     found = [path for path in files(each.root) if unwanted.fullmatch(path.name) and os.access(path, os.X_OK)]
     assert [path for path in found if "bin" in path.parts] == []
     assert not list(each.root.glob("**/site-packages/pip")) + list(each.root.glob("**/dist-packages/pip"))
