@@ -351,12 +351,13 @@ def _kernel_mounts() -> list[dict[str, Any]]:
 # What `docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges` gives.
 HARDENED: dict[str, Any] = {
     "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-    "volumes": [{"name": "cache", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}, {"name": "socket", "emptyDir": {}}],
+    "volumes": [{"name": name, "emptyDir": {}} for name in ("cache", "tmp", "socket", "work")],
 }
 MOUNTS = [
     {"name": "cache", "mountPath": "/cache"},
     {"name": "tmp", "mountPath": "/tmp"},
     {"name": "socket", "mountPath": "/run/lapack-ai"},
+    {"name": "work", "mountPath": "/work"},
 ]
 
 
