@@ -103,6 +103,7 @@ from ._results import (
     SlogdetResult,
     SVDResult,
 )
+from ._validate import Check, Validation, validate
 
 if TYPE_CHECKING:
     from ._warnings import (
@@ -126,6 +127,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BatchPartialWarning",
+    "Check",
     "Condition",
     "ConfigError",
     "ConvergenceError",
@@ -172,6 +174,7 @@ __all__ = [
     "TunedClass",
     "TuningIgnoredWarning",
     "TuningResult",
+    "Validation",
     "calibrate",
     "cho_factor",
     "cho_solve",
@@ -230,6 +233,7 @@ __all__ = [
     "to_device",
     "trim",
     "tune",
+    "validate",
     "vector_norm",
     "warning_counts",
 ]

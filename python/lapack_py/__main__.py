@@ -1,5 +1,6 @@
 """``python -m lapack_py``: what is installed, the diagnosis of this machine, and where to go on.
 
+``python -m lapack_py validate`` uses everything that was found and checks the results.
 ``python -m lapack_py explain LAP-E010`` says what a code means, ``... explain dgesvx 5 --n 4`` what an INFO means.
 """
 
@@ -9,7 +10,7 @@ import argparse
 import json
 import sys
 
-from . import LapackError, __version__, doctor, explain, explain_info
+from . import LapackError, __version__, doctor, explain, explain_info, validate
 
 
 def main(words: list[str] | None = None) -> int:
@@ -22,7 +23,13 @@ def main(words: list[str] | None = None) -> int:
     explaining.add_argument("--n", type=int, help="order of the matrix, or its columns")
     explaining.add_argument("--m", type=int, help="rows of the matrix")
     explaining.add_argument("--json", action="store_true", help="print JSON for programs")
+    validating = commands.add_parser("validate", help="use everything that was found, and check the results")
+    validating.add_argument("--json", action="store_true", help="print JSON for programs")
     asked = parser.parse_args(words)
+    if asked.command == "validate":
+        validation = validate()
+        print(json.dumps(validation.to_dict(), indent=2) if asked.json else validation)
+        return 0 if validation.ok else 1
     if asked.command == "explain":
         return _explain(asked)
     diagnosis = doctor()

@@ -4,6 +4,7 @@ mod bench;
 mod explain;
 mod monitor;
 mod tune;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use lapack_ai::doctor::doctor;
@@ -24,6 +25,10 @@ struct Arguments {
 enum Command {
     /// Say what was found (LAPACK, threads, memory, OpenCL, settings) and what to do about what was not.
     Doctor,
+    /// Use LAPACK, OpenCL, each GPU, Python and what a container gives, and say what does not work with its fix.
+    ///
+    /// Exit status: 0; 1 if something does not work.
+    Validate(validate::Arguments),
     /// Time an SVD and a solve of order N on random data, and check the results.
     Try {
         /// Order of the matrices.
@@ -57,6 +62,7 @@ fn main() -> ExitCode {
             say(&diagnosis.to_string());
             if diagnosis.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

@@ -116,6 +116,11 @@ impl Container {
                  /etc/OpenCL/vendors/nvidia.icd in the image (a file with the line libnvidia-opencl.so.1)",
                 nodes()
             ),
+            (_, false) if self.gpu_nodes.iter().all(|node| node.ends_with("dxg")) => {
+                "optional: WSL 2 shows the GPU as /dev/dxg, for which NVIDIA has no OpenCL driver; use Linux itself, or \
+                 a GPU whose maker has one"
+                    .to_string()
+            }
             (_, false) => format!(
                 "optional: {} is there but no OpenCL driver; install the GPU's OpenCL driver{}",
                 nodes(),
@@ -344,6 +349,7 @@ mod tests {
             advice(Some("/.dockerenv"), &["/dev/kfd"])
                 .ends_with("/dev/kfd is there but no OpenCL driver; install the GPU's OpenCL driver in the image")
         );
+        assert!(advice(Some("/.dockerenv"), &["/dev/dxg"]).contains("WSL 2"));
         assert!(advice(None, &["/dev/dri/renderD128"]).ends_with("install the GPU's OpenCL driver"));
         assert!(advice(None, &[]).contains("pocl-opencl-icd"));
     }

@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod explain;
 pub mod observe;
 pub mod ops;
+pub mod validate;
 
 mod batch;
 mod conditioning;

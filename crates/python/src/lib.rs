@@ -57,6 +57,6 @@ mod _native {
     use crate::system::{
         Subscription, add_library_hint, add_table_hint, calibrate, capsule_address, close_breaker, config, devices,
         doctor, explain_dispatch, get_num_threads, inject_fault, library_info, observe, reset_tuning,
-        set_device_memory_limit, set_library, set_num_threads, trim, tune,
+        set_device_memory_limit, set_library, set_num_threads, trim, tune, validate,
     };
 }

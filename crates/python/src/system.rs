@@ -6,6 +6,7 @@ use crate::report::observed;
 use lapack_ai::dispatch::model::{Case, OpKind};
 use lapack_ai::gpu::tuning::{self, Ended, Plan};
 use lapack_ai::observe::{CallEvent, Observer};
+use lapack_ai::validate::{Check, Outcome, Section};
 use lapack_ai::{DType, Device, LapackTable};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -124,6 +125,20 @@ pub(crate) fn doctor(py: Python<'_>) -> (String, bool, Vec<(&'static str, bool, 
     let findings =
         diagnosis.findings.into_iter().map(|finding| (finding.topic, finding.ok, finding.found, finding.advice));
     (text, ok, findings.collect())
+}
+
+/// `lap.validate()`: its text and its JSON. `python` are the checks of the interpreter: (name, outcome, found, fix).
+#[pyfunction]
+pub(crate) fn validate(py: Python<'_>, python: Vec<(String, String, String, Option<String>)>) -> (String, String) {
+    let check = |(name, outcome, found, fix): (String, String, String, Option<String>)| Check {
+        section: Section::Python,
+        name,
+        outcome: if outcome == "passed" { Outcome::Passed } else { Outcome::Failed },
+        found,
+        fix,
+    };
+    let validation = py.detach(|| lapack_ai::validate::validate(python.into_iter().map(check).collect()));
+    (validation.to_string(), validation.json().to_string())
 }
 
 /// Hands every event to a Python callable.
