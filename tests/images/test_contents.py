@@ -15,6 +15,8 @@ from runtime import Image
 CHECKOUT = Path(__file__).resolve().parents[2]
 WRITABLE = ("/cache", "/work", "/run/lapack-ai", "/tmp", "/var/tmp", "/run/lock")
 BUDGET = 500e6
+# Intel's driver is a compiler on two libraries of LLVM, all of which it uses.
+BUDGET_INTEL = 540e6
 AIM = 250e6
 
 
@@ -47,9 +49,8 @@ def test_the_image_for_production_is_within_its_budget(prod):
 
 
 def test_every_image_for_production_is_within_its_budget(each):
-    if each.folder.name in ("intel", "amd"):
-        pytest.skip(f"the driver's own compiler makes it {size(each.root) / 1e6:.0f} MB (docs/deploy.md)")
-    assert size(each.root) < BUDGET, f"{size(each.root) / 1e6:.0f} MB"
+    budget = BUDGET_INTEL if each.folder.name == "intel" else BUDGET
+    assert size(each.root) < budget, f"{size(each.root) / 1e6:.0f} MB"
 
 
 def test_no_image_for_production_has_a_compiler_or_an_installer(each):
@@ -115,11 +116,11 @@ def test_the_list_of_parts_has_the_python_packages_that_are_there(each):
 def test_the_list_of_parts_has_the_systems_packages_and_the_linked_crates(each):
     listed = bom(each)
     status = (each.root / "var/lib/dpkg/status").read_text()
-    installed = re.findall(r"^Package: (\S+)\n(?:Essential: yes\n)?Status: install ok installed", status, re.MULTILINE)
+    installed = re.findall(r"^Package: (\S+)\n(?:\w+: yes\n)*Status: install ok installed", status, re.MULTILINE)
     assert set(listed["deb"]) == set(installed)
     assert {"pyo3", "clap", "axum", "opencl3", "lapack-ai-cli"} <= set(listed["cargo"])
-    # Of tests only.
-    assert not {"tokio-tungstenite", "proptest"} & set(listed["cargo"])
+    # Crates of the workspace that are in neither.
+    assert not {"lapack-ai-dropin", "lapack-ai-capi"} & set(listed["cargo"])
 
 
 def test_the_list_of_parts_is_valid_cyclonedx(each, tmp_path):
