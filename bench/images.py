@@ -179,19 +179,26 @@ def main() -> int:
     parser.add_argument("--images", type=Path, default=Path("/var/tmp/lapack-ai-images/unpacked"))
     parser.add_argument("--output", type=Path, default=CHECKOUT / "bench/results/cpu/images.json")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", choices=["images", "set-up"], help="the other half stays as it was written down")
     chosen = parser.parse_args()
     wheel = next(iter((CHECKOUT / "dist").glob("lapack_py-*.whl")), None)
     if wheel is None or not (chosen.images / "nvidia/image.json").exists():
         sys.exit("images.py: there is no wheel in dist/ or no image: make images")
     built = {path.parent.name: path.parent for path in sorted(chosen.images.glob("*/image.json"))}
-    labels = {name: Image(folder).config["Labels"] for name, folder in built.items()}
-    told = {
-        "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "base": {name: label["org.opencontainers.image.base.name"] for name, label in labels.items()},
-        "unpacked_megabytes": {name: round(size(folder / "rootfs") / 1e6) for name, folder in built.items()},
-        "start_seconds": starts(chosen.images, chosen.runs),
-        "set_up": compare_set_up(wheel, chosen.runs),
-    }
+    told = json.loads(chosen.output.read_text()) if chosen.only else {}
+    told["machine"] = {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
+    if chosen.only != "set-up":
+        told["images"] = {
+            name: {
+                "base": Image(folder).config["Labels"]["org.opencontainers.image.base.name"],
+                "unpacked_megabytes": round(size(folder / "rootfs") / 1e6),
+            }
+            for name, folder in built.items()
+        }
+        told["start_seconds"] = starts(chosen.images, chosen.runs)
+        told["load_average"] = round(os.getloadavg()[0], 1)
+    if chosen.only != "images":
+        told["set_up"] = compare_set_up(wheel, chosen.runs)
     chosen.output.write_text(json.dumps(told, indent=1) + "\n")
     print(f"==> {chosen.output}")
     return 0
