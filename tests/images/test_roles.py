@@ -131,6 +131,22 @@ def test_the_monitor_is_reached_and_its_health_is_the_dashboards(prod, tmp_path)
         assert "http://localhost:8080/?token=0123456789abcdef" in container.output()
 
 
+def test_health_is_the_dashboards_where_an_init_process_started_it(prod, tmp_path):
+    with running(prod, tmp_path, "sh", "-c", "lapack-ai-entrypoint monitor & wait") as container:
+        reaches(container, "/health/ready")
+        done = container.execute("lapack-ai-entrypoint", "health")
+        assert (done.returncode, done.stdout) == (0, "healthy: ready\n")
+
+
+def test_a_token_can_be_in_a_file_and_is_not_printed_then(prod, tmp_path):
+    write = "echo 0123456789abcdef > /tmp/token && exec lapack-ai-entrypoint monitor"
+    env = {"LAPACK_DASHBOARD_TOKEN_FILE": "/tmp/token"}
+    with running(prod, tmp_path, "sh", "-c", write, env=env) as container:
+        assert reaches(container, "/metrics?token=0123456789abcdef")[0] == 200
+        assert "?token=the token of /tmp/token" in container.output()
+        assert "random" not in container.output()
+
+
 def test_a_monitor_without_a_token_makes_one_and_prints_it(prod, tmp_path):
     with monitor(prod, tmp_path) as container:
         reaches(container, "/health/ready")
