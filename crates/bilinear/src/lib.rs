@@ -1,13 +1,15 @@
 //! Bilinear schemes for the matrix product: AlphaTensor's, Strassen's and their kin, as data with an exact proof, and a
 //! generator of straight-line code from them.
 //!
-//! It knows neither LAPACK nor OpenCL; of its schemes only those for one 4 x 4 product run here ([`product`]).
+//! It knows neither LAPACK nor OpenCL. Schemes run here on 4 x 4 matrices of numbers ([`product`], [`small`]) and on matrices of
+//! blocks ([`large`]).
 
 mod cancelling;
 pub mod catalogue;
 mod dyadic;
 pub mod emit;
 pub mod generated;
+pub mod large;
 mod linear;
 pub mod product;
 mod program;

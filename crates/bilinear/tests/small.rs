@@ -1,8 +1,7 @@
 //! Small products against sums of twice the precision: every instruction set, shape, form and algorithm.
 
 use lapack_ai_bilinear::product::{Algorithm, BadLayout};
-use lapack_ai_bilinear::small::{self, Element, Isa, Kernels, Leaf, Strides};
-use std::cell::Cell;
+use lapack_ai_bilinear::small::{self, Element, Isa, Kernels, Strides};
 
 /// Repeatable numbers.
 struct Random(u64);
@@ -386,45 +385,6 @@ fn slices_that_end_early_are_refused_for_every_matrix() {
     assert_eq!(run([true; 2], (&long, 3), (&long, 4), c(), 3).map_err(|fault| fault.0), Err('A'));
     assert_eq!(run([false; 2], (&long, 3), (&long, 4), vec![0.0; 5], 3), Err(('C', 6)));
     assert_eq!(run([false; 2], (&long, 3), (&long, 4), c(), 2).map_err(|fault| fault.0), Err('C'));
-}
-
-/// A leaf that counts.
-struct Counted<'a>(Kernels<f64>, &'a Cell<usize>);
-
-impl Leaf<f64> for Counted<'_> {
-    unsafe fn gemm(
-        &self,
-        transpose: [bool; 2],
-        shape: [usize; 3],
-        alpha: f64,
-        a: (*const f64, usize),
-        b: (*const f64, usize),
-        beta: f64,
-        c: (*mut f64, usize),
-    ) {
-        self.1.set(self.1.get() + 1);
-        // SAFETY: the caller's.
-        unsafe { self.0.gemm_raw(Algorithm::Classical, transpose, shape, alpha, a, b, beta, c) }
-    }
-}
-
-#[test]
-fn a_scheme_over_blocks_asks_its_leaf_for_as_many_products_as_its_rank() {
-    let n = 100;
-    let a: Vec<f64> = (0..n * n).map(|at| (at % 7) as f64 - 3.0).collect();
-    let b: Vec<f64> = (0..n * n).map(|at| (at % 5) as f64 - 2.0).collect();
-    let mut wanted = vec![0.0; n * n];
-    small::gemm(Algorithm::Classical, [false; 2], [n; 3], 1.0, (&a, n), (&b, n), 0.0, (&mut wanted, n))
-        .expect("a layout that fits");
-    for (algorithm, rank) in Algorithm::ALL.into_iter().zip([1, 49, 49, 49, 48]) {
-        let (count, mut c) = (Cell::new(0), vec![f64::NAN; n * n]);
-        let leaf = Counted(small::best(), &count);
-        let (a, b, at_c) = ((a.as_ptr(), n), (b.as_ptr(), n), (c.as_mut_ptr(), n));
-        // SAFETY: n x n matrices.
-        unsafe { small::best().gemm_over(&leaf, algorithm, [false; 2], [n; 3], 1.0, a, b, 0.0, at_c) };
-        assert_eq!(count.get(), rank, "{algorithm:?}");
-        assert_eq!(c, wanted, "{algorithm:?}");
-    }
 }
 
 #[test]

@@ -7,9 +7,9 @@
  * Algorithms have letters, in either case:
  *   'F'  the fastest         'C'  classical: row times column
  *   'S'  Strassen, squared   'W'  Winograd, squared   'A'  AlphaTensor, 49 products   'R'  rank 48
- * Small sizes are computed by the library's own kernels, larger ones with the DGEMM of the LAPACK in use (see
+ * Small sizes are computed by the library's own kernels, larger ones by 'F' and 'C' with the DGEMM of the LAPACK in use (see
  * LAPACK_AI_LIBRARY; where none is found, slower code of the library stands in). The schemes take 4 x 4 matrices of numbers, and
- * larger ones as 4 x 4 matrices of blocks, up to 4096; rows and columns beyond a multiple of 4 are multiplied by the definition. */
+ * larger ones as 4 x 4 matrices of blocks; with an extent below 4 they are what 'C' is. */
 #ifndef LAPACK_AI_H
 #define LAPACK_AI_H
 
@@ -25,8 +25,8 @@ extern "C" {
  * `accuracy` is the largest error bound allowed (see lapack_ai_gemm_error_bound), 0 for any.
  * beta = 0 does not read C, alpha = 0 does not read A and B. C must not overlap A or B.
  *
- * Returns 0; -i if the i-th argument is illegal; LAPACK_AI_WRONG_SIZE if the algorithm does not take the size;
- * LAPACK_AI_INACCURATE if its error bound is above `accuracy`. Unless it returns 0, C is as it was. XERBLA is not called. */
+ * Returns 0; -i if the i-th argument is illegal; LAPACK_AI_INACCURATE if the algorithm's error bound is above `accuracy`. Unless it
+ * returns 0, C is as it was. XERBLA is not called. */
 int lapack_ai_dgemm_alpha(char algorithm, char transa, char transb, int64_t m, int64_t n, int64_t k, double alpha,
                           const double *a, int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc,
                           double accuracy);
@@ -34,18 +34,17 @@ int lapack_ai_sgemm_alpha(char algorithm, char transa, char transb, int64_t m, i
                           const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc,
                           double accuracy);
 
-#define LAPACK_AI_WRONG_SIZE 1
-#define LAPACK_AI_INACCURATE 2
+#define LAPACK_AI_INACCURATE 1
 
 /* Largest error of an element of op(A) op(B), in units of (eps / 2) max|A| max|B| and to first order, where eps is DBL_EPSILON
- * or FLT_EPSILON. NaN if the algorithm does not take the size. */
+ * or FLT_EPSILON. NaN for a letter that is none. */
 double lapack_ai_gemm_error_bound(char algorithm, int64_t m, int64_t n, int64_t k);
 
 /* DGEMM_ALPHA and SGEMM_ALPHA for Fortran: arguments, their order and the numbers of illegal ones are those of DGEMM; errors go
  * through the program's own XERBLA, else as text to standard error, after which they return. The algorithm is the fastest.
  *
  * DGEMM_ALPHAX and SGEMM_ALPHAX have the algorithm's letter before the others, so that illegal ones have a number more; number 1
- * is the algorithm, if it has no such letter or does not take the size.
+ * is the algorithm, if it has no such letter.
  *
  * INTEGER is 32 bits wide. Fortran compilers pass the lengths of CHARACTER arguments after all others; these functions do not
  * read them, so they are not declared here. The names without underscore and with two are the same functions. */

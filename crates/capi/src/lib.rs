@@ -2,8 +2,8 @@
 
 mod explain;
 
-use lapack_ai::Engine;
-use lapack_ai::ops::gemm_alpha::ways::{self, GemmScalar, Product, Refused};
+use lapack_ai::ops::gemm_alpha::ways::{self, Choice, GemmScalar, Product, Refused};
+use lapack_ai::{Engine, GemmAlgorithm};
 use lapack_ai_fortran::{export_gemm_alpha, export_gesvdocl, gemm};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int};
@@ -42,10 +42,8 @@ pub extern "C" fn lapack_ai_last_on_gpu() -> c_int {
     c_int::from(LAST_ON_GPU.get())
 }
 
-/// The size is one that the algorithm does not take.
-const WRONG_SIZE: c_int = 1;
 /// The algorithm's error bound is above the accuracy asked for.
-const INACCURATE: c_int = 2;
+const INACCURATE: c_int = 1;
 
 /// Position of the arguments of `xGEMM` in the C functions' lists: one argument comes before them.
 const SHIFT: c_int = 1;
@@ -69,15 +67,12 @@ unsafe fn gemm_alpha<T: GemmScalar>(
         match ways::choose(asked, Some(accuracy), product.m, product.n, product.k) {
             Ok(_) => {}
             Err(Refused::NoBound(_)) => return -15,
-            Err(Refused::Size { .. }) => return WRONG_SIZE,
             Err(Refused::Inaccurate { .. } | Refused::NoneAccurate { .. }) => return INACCURATE,
         }
     }
     // SAFETY: the caller's promise.
-    match unsafe { gemm::compute(&product, asked) } {
-        Ok(_) => 0,
-        Err(_) => WRONG_SIZE,
-    }
+    unsafe { gemm::compute(&product, asked) };
+    0
 }
 
 /// As [`gemm::Call::checked`], for 64-bit sizes.
@@ -127,12 +122,12 @@ macro_rules! export_c {
 export_c!(lapack_ai_dgemm_alpha, f64);
 export_c!(lapack_ai_sgemm_alpha, f32);
 
-/// Error bound of an algorithm for a size, in units of `(eps / 2) max|A| max|B|`; NaN if it does not take it.
+/// Error bound of an algorithm for a size, in units of `(eps / 2) max|A| max|B|`; NaN for a letter that is none, or a negative size.
 #[unsafe(no_mangle)]
 pub extern "C" fn lapack_ai_gemm_error_bound(algorithm: c_char, m: i64, n: i64, k: i64) -> f64 {
     let sizes = [m, n, k].map(usize::try_from);
     let (Some(asked), [Ok(m), Ok(n), Ok(k)]) = (lapack_ai_fortran::algorithm_by_letter(algorithm as u8), sizes) else {
         return f64::NAN;
     };
-    ways::choose(asked, None, m, n, k).map_or(f64::NAN, |choice| choice.bound)
+    Choice::of(asked.unwrap_or(GemmAlgorithm::Classical), m, n, k).bound
 }

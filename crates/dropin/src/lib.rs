@@ -40,9 +40,9 @@ unsafe fn multiply<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Res
     drop(guard);
     if report::is_asked_for() {
         let engine = match way {
-            Ok(Some(Way::Kernel)) => Engine::Kernel,
-            Ok(Some(Way::Library | Way::Scheme)) => Engine::Library,
-            Ok(None) | Err(_) => Engine::Nobody,
+            Some(Way::Kernel) => Engine::Kernel,
+            Some(Way::Library | Way::Scheme) => Engine::Library,
+            None => Engine::Nobody,
         };
         report::count(routine, engine);
     }

@@ -3,7 +3,7 @@
 use crate::{Integer, algorithm_by_letter, xerbla};
 use lapack_ai::GemmAlgorithm;
 pub use lapack_ai::ops::gemm_alpha::ways::Product;
-use lapack_ai::ops::gemm_alpha::ways::{self, Choice, GemmScalar, Refused, Way};
+use lapack_ai::ops::gemm_alpha::ways::{self, Choice, GemmScalar, Way};
 
 /// The arguments of a call, read from where they lay.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ impl<T: GemmScalar> Call<T> {
     unsafe fn shifted(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
-            Ok(product) => unsafe { compute(&product, asked).unwrap_or_else(|_| self.refuse(routine, 1)) },
+            Ok(product) => unsafe { compute(&product, asked) },
             Err(argument) => self.refuse(routine, argument + shift),
         }
     }
@@ -146,16 +146,10 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
 
 /// Computes a product whose arguments are legal. Returns who did, `None` if there was nothing to do.
 ///
-/// # Errors
-/// If the algorithm does not take the size.
-///
 /// # Safety
 /// The memory is as `xGEMM` demands it.
 #[inline(always)]
-pub unsafe fn compute<T: GemmScalar>(
-    product: &Product<T>,
-    asked: Option<GemmAlgorithm>,
-) -> Result<Option<Way>, Refused> {
+pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Option<Way> {
     // SAFETY: the caller's promise.
     unsafe {
         if ways::is_small(product.m, product.n, product.k) {
@@ -165,10 +159,10 @@ pub unsafe fn compute<T: GemmScalar>(
             } else {
                 product.by_other_kernels(algorithm);
             }
-            return Ok(Some(Way::Kernel));
+            return Some(Way::Kernel);
         }
         match asked {
-            None | Some(GemmAlgorithm::Classical) => Ok(compute_by_provider(product)),
+            None | Some(GemmAlgorithm::Classical) => compute_by_provider(product),
             Some(algorithm) => compute_by_scheme(product, algorithm),
         }
     }
@@ -176,19 +170,13 @@ pub unsafe fn compute<T: GemmScalar>(
 
 /// As [`compute`], for a product that is not small: apart, since the small ones are to need little of the stack.
 ///
-/// # Errors
-/// As [`compute`].
-///
 /// # Safety
 /// As [`compute`].
 #[inline(never)]
-unsafe fn compute_by_scheme<T: GemmScalar>(
-    product: &Product<T>,
-    algorithm: GemmAlgorithm,
-) -> Result<Option<Way>, Refused> {
-    let choice = ways::choose(Some(algorithm), None, product.m, product.n, product.k)?;
+unsafe fn compute_by_scheme<T: GemmScalar>(product: &Product<T>, algorithm: GemmAlgorithm) -> Option<Way> {
+    let choice = Choice::of(algorithm, product.m, product.n, product.k);
     // SAFETY: the caller's promise; no extent is 0 for the library.
-    unsafe { Ok(has_terms(product).then(|| product.with_provider(choice))) }
+    unsafe { has_terms(product).then(|| product.with_provider(choice)) }
 }
 
 /// As [`compute`], by the LAPACK in use whatever the size.

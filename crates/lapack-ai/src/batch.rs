@@ -266,13 +266,15 @@ pub(crate) struct Worker {
     pub(crate) library: &'static Library,
     /// Its memory.
     pub(crate) scratch: Scratch,
+    /// Threads that one matrix may take: one where others work beside this worker.
+    pub(crate) threads: usize,
     /// Smallest rcond of a matrix that it has looked at for causes.
     looked_at: Cell<f64>,
 }
 
 impl Worker {
-    fn new(library: &'static Library, scratch: Scratch) -> Self {
-        Self { library, scratch, looked_at: Cell::new(f64::INFINITY) }
+    fn new(library: &'static Library, scratch: Scratch, threads: usize) -> Self {
+        Self { library, scratch, threads, looked_at: Cell::new(f64::INFINITY) }
     }
 
     /// Whether a matrix of that rcond is worth a look: the worst so far, so that a batch of nothing else takes few looks.
@@ -349,7 +351,7 @@ fn run_in_turn(
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     if plan.count > 0 {
-        let worker = Worker::new(library, plan.need.take(operation)?);
+        let worker = Worker::new(library, plan.need.take(operation)?, library.threads().get());
         for index in 0..plan.count {
             if is_raised(cancel) {
                 return Err(cancelled(operation, index, plan.count));
@@ -386,7 +388,7 @@ fn run_side_by_side(
     let work = |number: usize| {
         let mut outcome = Outcome::default();
         let started = plan.need.take(operation).map(|scratch| {
-            let worker = Worker::new(images[number % images.len()], scratch);
+            let worker = Worker::new(images[number % images.len()], scratch, 1);
             loop {
                 let from = next.fetch_add(chunk, Ordering::Relaxed);
                 if from >= plan.count || is_raised(cancel.as_ref()) {

@@ -1,15 +1,15 @@
 //! One level of a 4 x 4 scheme over blocks: the scheme's elements are blocks of a quarter of the extents, its products those of
-//! a [`Leaf`].
+//! the kernels for the definition. For small matrices: large ones are a matter of [`crate::large`].
 //!
 //! ```text
 //!     S_r = sum_x u_r(x) A_x,   T_r = sum_y v_r(y) B_y,   P_r = S_r T_r,   C_z = alpha sum_r w_r(z) P_r + beta C_z.
 //! ```
 //!
-//! Sums are formed as the matrices are stored; a transposed block is given to the leaf as such. Rows and columns beyond a
+//! Sums are formed as the matrices are stored; a transposed block is multiplied as such. Rows and columns beyond a
 //! multiple of 4 are peeled off: with q the part that divides,
 //!
 //! ```text
-//!     C(q, q) = scheme + A(q, rest) B(rest, q),     C(:, rest) and C(rest, q) by the leaf alone.
+//!     C(q, q) = scheme + A(q, rest) B(rest, q),     C(:, rest) and C(rest, q) by the definition alone.
 //! ```
 
 use super::Kernels;
@@ -18,40 +18,6 @@ use super::tile::Call;
 use crate::generated::steps;
 use crate::product::Algorithm;
 use crate::steps::{Linear, Steps};
-
-/// A product of matrices that a scheme's blocks are multiplied with.
-pub trait Leaf<T> {
-    /// `C = alpha op(A) op(B) + beta C` as in [`Kernels::gemm_raw`]; alpha and no extent is 0.
-    ///
-    /// # Safety
-    /// That of [`Kernels::gemm_raw`].
-    unsafe fn gemm(
-        &self,
-        transpose: [bool; 2],
-        shape: [usize; 3],
-        alpha: T,
-        a: (*const T, usize),
-        b: (*const T, usize),
-        beta: T,
-        c: (*mut T, usize),
-    );
-}
-
-impl<T: Element> Leaf<T> for Kernels<T> {
-    unsafe fn gemm(
-        &self,
-        transpose: [bool; 2],
-        shape: [usize; 3],
-        alpha: T,
-        a: (*const T, usize),
-        b: (*const T, usize),
-        beta: T,
-        c: (*mut T, usize),
-    ) {
-        // SAFETY: the caller's.
-        unsafe { self.gemm_raw(Algorithm::Classical, transpose, shape, alpha, a, b, beta, c) }
-    }
-}
 
 /// A matrix, or a block of one, as it is stored.
 #[derive(Clone, Copy)]
@@ -103,48 +69,13 @@ fn steps_of(algorithm: Algorithm) -> Option<&'static Steps> {
 
 /// One level of `algorithm` with the library's own kernels below.
 ///
+/// The part whose extents 4 divides is computed by the scheme, the rest by the definition.
+///
 /// # Safety
 /// As [`Kernels::gemm_raw`]; alpha and no extent is 0.
 #[inline(never)]
 pub(crate) unsafe fn multiply<T: Element>(table: &'static Table<T>, algorithm: Algorithm, call: &Call<T>) {
-    // SAFETY: the caller's.
-    unsafe { peeled(table, algorithm, &Kernels(table), call) }
-}
-
-impl<T: Element> Kernels<T> {
-    /// [`Kernels::gemm_raw`] with another product of the blocks: one level of the algorithm's scheme over `leaf`, for matrices of
-    /// any extents. [`Algorithm::Classical`] is the leaf itself.
-    ///
-    /// # Safety
-    /// That of [`Kernels::gemm_raw`].
-    pub unsafe fn gemm_over(
-        self,
-        leaf: &impl Leaf<T>,
-        algorithm: Algorithm,
-        transpose: [bool; 2],
-        [m, n, k]: [usize; 3],
-        alpha: T,
-        (a, lda): (*const T, usize),
-        (b, ldb): (*const T, usize),
-        beta: T,
-        (c, ldc): (*mut T, usize),
-    ) {
-        let call = Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc };
-        // SAFETY: the caller's.
-        unsafe {
-            match m == 0 || n == 0 || k == 0 || alpha == T::ZERO {
-                true => self.0.any(Algorithm::Classical, &call),
-                false => peeled(self.0, algorithm, leaf, &call),
-            }
-        }
-    }
-}
-
-/// The part whose extents 4 divides by the scheme, the rest by the leaf.
-///
-/// # Safety
-/// As [`Kernels::gemm_raw`]; alpha and no extent is 0.
-unsafe fn peeled<T: Element>(table: &Table<T>, algorithm: Algorithm, leaf: &impl Leaf<T>, call: &Call<T>) {
+    let leaf = Kernels(table);
     let &Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc } = call;
     let direct = |[m, n, k]: [usize; 3], [row, column, first]: [usize; 3], beta: T| {
         if m == 0 || n == 0 || k == 0 {
@@ -156,14 +87,14 @@ unsafe fn peeled<T: Element>(table: &Table<T>, algorithm: Algorithm, leaf: &impl
         ];
         let (a, b, c) = ((a.wrapping_add(i), lda), (b.wrapping_add(j), ldb), c.wrapping_add(row + column * ldc));
         // SAFETY: a part of the call's matrices.
-        unsafe { leaf.gemm(transpose, [m, n, k], alpha, a, b, beta, (c, ldc)) }
+        unsafe { leaf.gemm_raw(Algorithm::Classical, transpose, [m, n, k], alpha, a, b, beta, (c, ldc)) }
     };
     let [rows, cols, depth] = [m, n, k].map(|extent| extent / 4 * 4);
     let steps = steps_of(algorithm).filter(|_| rows > 0 && cols > 0 && depth > 0);
     let Some(steps) = steps else { return direct([m, n, k], [0; 3], beta) };
     let whole = Call { m: rows, n: cols, k: depth, ..*call };
     // SAFETY: a part of the call's matrices.
-    unsafe { by_scheme(table, steps, leaf, &whole) };
+    unsafe { by_scheme(leaf, steps, &whole) };
     direct([rows, cols, k - depth], [0, 0, depth], T::of(1.0));
     direct([m, n - cols, k], [0, cols, 0], beta);
     direct([m - rows, cols, k], [rows, 0, 0], beta);
@@ -179,7 +110,8 @@ fn quarters<T>(at: *mut T, ld: usize, [rows, cols]: [usize; 2], transposed: bool
 
 /// # Safety
 /// As [`Kernels::gemm_raw`]; 4 divides the extents, none of which is 0.
-unsafe fn by_scheme<T: Element>(table: &Table<T>, steps: &Steps, leaf: &impl Leaf<T>, call: &Call<T>) {
+unsafe fn by_scheme<T: Element>(leaf: Kernels<T>, steps: &Steps, call: &Call<T>) {
+    let table = leaf.0;
     let &Call { m, n, k, transpose, alpha, a, lda, b, ldb, beta, c, ldc } = call;
     let shape @ [m, n, k] = [m / 4, n / 4, k / 4];
     let of_a = if transpose[0] { [k, m] } else { [m, k] };
@@ -197,7 +129,16 @@ unsafe fn by_scheme<T: Element>(table: &Table<T>, steps: &Steps, leaf: &impl Lea
         let mut products = Vec::with_capacity(rank + steps.w.steps.len());
         for (&(x, _), &(y, _)) in steps.u.outputs.iter().zip(steps.v.outputs) {
             let (x, y, p) = (left[x], right[y], take(&mut free, [m, n]));
-            leaf.gemm(transpose, shape, T::of(1.0), (x.at, x.ld), (y.at, y.ld), T::ZERO, (p.at, p.ld));
+            leaf.gemm_raw(
+                Algorithm::Classical,
+                transpose,
+                shape,
+                T::of(1.0),
+                (x.at, x.ld),
+                (y.at, y.ld),
+                T::ZERO,
+                (p.at, p.ld),
+            );
             products.push(p);
         }
         sums(table, &mut products, &steps.w, [m, n], &mut free);

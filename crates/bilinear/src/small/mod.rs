@@ -15,15 +15,14 @@ mod dispatch;
 mod four;
 mod isa;
 #[cfg(target_arch = "aarch64")]
-mod neon;
+pub(crate) mod neon;
 mod nested;
 mod tile;
-mod vector;
+pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]
-mod x86;
+pub(crate) mod x86;
 
 pub use batch::Strides;
-pub use blocks::Leaf;
 pub use dispatch::Element;
 pub use isa::Isa;
 

@@ -37,6 +37,10 @@ pub(crate) trait Vector: Real {
     /// `count` numbers can be written from `to` on.
     unsafe fn store_first(self, to: *mut Self::Scalar, count: usize);
 
+    /// Asks for the cache line of an address, which need not be one that can be read. Without an instruction for it, nothing.
+    #[inline(always)]
+    fn prefetch(_: *const Self::Scalar) {}
+
     /// `self * factor + term`.
     #[inline(always)]
     fn fma(self, factor: Self, term: Self) -> Self {

@@ -76,6 +76,12 @@ macro_rules! register {
                 // SAFETY: likewise; and the caller's.
                 unsafe { $store_first(to, count, self.0) }
             }
+
+            #[inline(always)]
+            fn prefetch(address: *const $scalar) {
+                // SAFETY: every x86-64 processor has the instruction, and it reads nothing that the program sees.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+            }
         }
     };
     (@operator $name:ident, $trait:ident, $function:ident, $instruction:ident) => {

@@ -1,8 +1,8 @@
 //! The general product with a choice of algorithm, `C = alpha op(A) op(B) + beta C`.
 //!
 //! BLAS's `xGEMM` with one more argument. Small products are computed by this library's own kernels, by whatever algorithm was
-//! asked for; others by the BLAS, also for the products of a scheme's blocks (`ways.rs` has the choice and the error bounds). A row-major C is computed as `C^T = op(B)^T op(A)^T`; operands enter as they lie, and only those with two
-//! strides are copied. NaN and Inf are not looked for.
+//! asked for; others by the BLAS, or by a scheme on blocks (`ways.rs` has the choice and the error bounds). A row-major C is computed as
+//! `C^T = op(B)^T op(A)^T`; operands enter as they lie, and only those with two strides are copied. NaN and Inf are not looked for.
 
 pub mod ways;
 
@@ -75,7 +75,7 @@ pub fn gemm_alpha<T: GemmScalar>(
 ///
 /// # Errors
 /// `LAP-E002` if the inner dimensions differ; `LAP-E005` if `accuracy` is no bound that an algorithm keeps, or the algorithm that
-/// was asked for does not keep it or is not offered for the size; `LAP-E030` to `LAP-E033`.
+/// was asked for does not keep it; `LAP-E030` to `LAP-E033`.
 ///
 /// Source: Dongarra et al., ACM TOMS 16 (1990) 1-17; the schemes' are in the catalogue of the crate `lapack-ai-bilinear`.
 pub fn gemm_alpha_into<T: GemmScalar>(
@@ -118,7 +118,7 @@ fn run<T: GemmScalar>(
     let choice = ways::choose(options.algorithm, options.accuracy, m, n, k).map_err(refused)?;
     report.algorithm = choice.algorithm.name();
     report.reason = choice.reason(options.algorithm.is_some(), options.accuracy.is_some());
-    report.routine = if choice.way == Way::Kernel { "gemm_alpha" } else { "gemm" };
+    report.routine = if choice.way == Way::Library { "gemm" } else { "gemm_alpha" };
     if m == 0 || n == 0 || count == 0 {
         return Ok(());
     }
@@ -201,8 +201,7 @@ fn spacing<T: GemmScalar>(matrices: &BatchView<'_, T>) -> Option<usize> {
 /// The error for a choice that cannot be had.
 #[cold]
 fn refused(why: ways::Refused) -> Error {
-    let name = if why.about_accuracy() { "accuracy" } else { "algorithm" };
-    Error::text(Code::BadOption, OPERATION, why.to_string()).argument(Argument::keyword(name))
+    Error::text(Code::BadOption, OPERATION, why.to_string()).argument(Argument::keyword("accuracy"))
 }
 
 /// What a worker needs to know.
@@ -254,7 +253,7 @@ impl<T: GemmScalar> Job<T> {
         let (alpha, beta, c) = (self.alpha, self.beta, target.as_mut_ptr());
         let product = Product { transpose: [flip_a, flip_b], m, n, k, alpha, a, lda, b, ldb, beta, c, ldc };
         // SAFETY: addresses and leading dimensions are those of views; sizes were checked.
-        unsafe { product.compute(self.choice, Some(worker.library)) };
+        unsafe { product.compute(self.choice, Some(worker.library), worker.threads) };
         item.lap(&mut clock, Phase::Compute);
         Ok(item)
     }

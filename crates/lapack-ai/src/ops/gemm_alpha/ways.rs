@@ -4,25 +4,42 @@
 //! |---|---|---|
 //! | `Kernel` | small ones: [`is_small`] | this library's code, for any algorithm |
 //! | `Library` | others | the BLAS, for the ordinary product |
-//! | `Scheme` | others, up to [`MOST_BY_SCHEME`] | a scheme asked for by name, with the BLAS for the products of blocks |
+//! | `Scheme` | others, no extent below 4 | this library's code on blocks, for a scheme asked for by name |
 //!
 //! A scheme multiplies 4 x 4 matrices of numbers, or larger ones as 4 x 4 matrices of blocks; rows and columns beyond a multiple
 //! of 4, and matrices with an extent below 4, are multiplied by the definition.
 
 use crate::provider;
+use lapack_ai_bilinear::catalogue;
+use lapack_ai_bilinear::large::{self, Forms};
 use lapack_ai_bilinear::product::Algorithm;
-use lapack_ai_bilinear::small::{self, Leaf, Strides, direct};
-use lapack_ai_host::Library;
+use lapack_ai_bilinear::small::{self, Strides, direct};
+use lapack_ai_host::{Library, default_threads};
 use std::borrow::Cow;
 use std::fmt;
-
-/// Largest extent that a scheme takes: its sums of blocks need some ten times the memory of the matrices.
-pub const MOST_BY_SCHEME: usize = 4096;
+use std::sync::OnceLock;
 
 /// Element types of products with a choice of algorithm: `f32` and `f64`.
-pub trait GemmScalar: lapack_ai_core::Real + small::Element {}
-impl GemmScalar for f32 {}
-impl GemmScalar for f64 {}
+pub trait GemmScalar: lapack_ai_core::Real + small::Element + large::Element {
+    /// An algorithm's scheme for blocks of this type.
+    fn forms(algorithm: Algorithm) -> &'static Forms<Self>;
+}
+
+macro_rules! gemm_scalar {
+    ($scalar:ty) => {
+        impl GemmScalar for $scalar {
+            fn forms(algorithm: Algorithm) -> &'static Forms<Self> {
+                static FORMS: [OnceLock<Forms<$scalar>>; Algorithm::ALL.len()] = [const { OnceLock::new() }; _];
+                FORMS[algorithm as usize].get_or_init(|| {
+                    Forms::of(&catalogue::by_name(algorithm.name()).expect("a scheme of the catalogue"))
+                })
+            }
+        }
+    };
+}
+
+gemm_scalar!(f32);
+gemm_scalar!(f64);
 
 /// Whose code computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +48,7 @@ pub enum Way {
     Kernel,
     /// The BLAS's.
     Library,
-    /// This library's for the sums of blocks, the BLAS's for their products.
+    /// This library's, on blocks.
     Scheme,
 }
 
@@ -67,20 +84,6 @@ pub enum Refused {
         /// What is allowed.
         accuracy: f64,
     },
-    /// The algorithm that was asked for does not take the size.
-    Size {
-        /// What was asked for.
-        algorithm: Algorithm,
-        /// m, n and k.
-        sizes: [usize; 3],
-    },
-}
-
-impl Refused {
-    /// Whether the accuracy is at fault, not the algorithm.
-    pub fn about_accuracy(&self) -> bool {
-        !matches!(self, Self::Size { .. })
-    }
 }
 
 impl fmt::Display for Refused {
@@ -95,11 +98,6 @@ impl fmt::Display for Refused {
             Self::NoneAccurate { bound, accuracy } => write!(
                 f,
                 "accuracy={accuracy} is below the smallest error bound of this size, {bound} ('classical'); allow {bound}"
-            ),
-            Self::Size { algorithm, sizes: [m, n, k] } => write!(
-                f,
-                "algorithm '{}' takes sizes up to {MOST_BY_SCHEME}, not {m} x {n} x {k}; use 'auto' or 'classical'",
-                algorithm.name()
             ),
         }
     }
@@ -120,8 +118,9 @@ fn stability_factor(algorithm: Algorithm) -> f64 {
 /// from 1 to the next number of the type.
 ///
 /// By the definition it is `k^2`: a sum of `k` products has `k` roundings, in whatever order; for 4 x 4 by this library's code
-/// [`Algorithm::error_bound`]. By a scheme with the bound `s` and the stability factor `e`, on blocks with `q = floor(k / 4)`
+/// [`Algorithm::error_bound`]. By a scheme's kernel with the bound `s` and the stability factor `e`, on blocks with `q = floor(k / 4)`
 /// terms an element, sums of blocks contribute `q (s - e)` and their products `e q^2`; the `r = k - 4 q` terms beyond add `r^2 + k`.
+/// Beyond small matrices it is [`Forms::error_bound`].
 #[inline]
 pub fn error_bound(algorithm: Algorithm, m: usize, n: usize, k: usize) -> f64 {
     if (m, n, k) == (4, 4, 4) {
@@ -130,6 +129,9 @@ pub fn error_bound(algorithm: Algorithm, m: usize, n: usize, k: usize) -> f64 {
     let by_definition = (k * k) as f64;
     if algorithm == Algorithm::Classical || m.min(n).min(k) < 4 {
         return by_definition;
+    }
+    if !is_small(m, n, k) {
+        return f64::forms(algorithm).error_bound(k).max(by_definition);
     }
     let (q, r, e) = ((k / 4) as f64, (k % 4) as f64, stability_factor(algorithm));
     let beyond = if r > 0.0 { r * r + k as f64 } else { 0.0 };
@@ -149,14 +151,8 @@ pub fn choose(
     n: usize,
     k: usize,
 ) -> Result<Choice, Refused> {
-    let algorithm = asked.unwrap_or(Algorithm::Classical);
-    let way = match algorithm {
-        _ if is_small(m, n, k) => Way::Kernel,
-        Algorithm::Classical => Way::Library,
-        _ if m.max(n).max(k) > MOST_BY_SCHEME => return Err(Refused::Size { algorithm, sizes: [m, n, k] }),
-        _ => Way::Scheme,
-    };
-    let bound = error_bound(algorithm, m, n, k);
+    let choice = Choice::of(asked.unwrap_or(Algorithm::Classical), m, n, k);
+    let Choice { algorithm, bound, .. } = choice;
     match accuracy {
         Some(accuracy) if accuracy.is_nan() || accuracy <= 0.0 => Err(Refused::NoBound(accuracy)),
         Some(accuracy) if bound > accuracy && algorithm != Algorithm::Classical => {
@@ -164,17 +160,27 @@ pub fn choose(
         }
         // The ordinary product is the fastest at every size and has the smallest bound.
         Some(accuracy) if bound > accuracy => Err(Refused::NoneAccurate { bound, accuracy }),
-        _ => Ok(Choice { algorithm, way, bound }),
+        _ => Ok(choice),
     }
 }
 
 impl Choice {
+    /// An algorithm for an `m x n` product with `k` terms an element, and whose code runs it there.
+    pub fn of(algorithm: Algorithm, m: usize, n: usize, k: usize) -> Self {
+        let way = match algorithm {
+            _ if is_small(m, n, k) => Way::Kernel,
+            _ if algorithm == Algorithm::Classical || m.min(n).min(k) < 4 => Way::Library,
+            _ => Way::Scheme,
+        };
+        Self { algorithm, way, bound: error_bound(algorithm, m, n, k) }
+    }
+
     /// Why this one, in a few words.
     pub(crate) fn reason(&self, asked: bool, capped: bool) -> Cow<'static, str> {
         let whose = match self.way {
             Way::Kernel => "own kernels",
             Way::Library => "the BLAS",
-            Way::Scheme => "the BLAS on blocks",
+            Way::Scheme => "own kernels on blocks",
         };
         let why = match (asked, capped) {
             (true, _) => "asked for",
@@ -215,49 +221,35 @@ pub fn is_small(m: usize, n: usize, k: usize) -> bool {
     small::takes([m, n, k])
 }
 
-/// The BLAS multiplies a scheme's blocks.
-struct Blocks<'a>(&'a Library);
-
-impl<T: GemmScalar> Leaf<T> for Blocks<'_> {
-    unsafe fn gemm(
-        &self,
-        transpose: [bool; 2],
-        [m, n, k]: [usize; 3],
-        alpha: T,
-        (a, lda): (*const T, usize),
-        (b, ldb): (*const T, usize),
-        beta: T,
-        (c, ldc): (*mut T, usize),
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe { Product { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc }.by_library(self.0) }
-    }
-}
-
 impl<T: GemmScalar> Product<T> {
-    /// Computes it as chosen. Without a library the kernels stand in for it.
+    /// Computes it as chosen; a scheme on blocks by `threads` threads. Without a library the kernels stand in for it.
     ///
     /// # Safety
     /// The memory is as BLAS's `xGEMM` demands it, no extent is 0 where the library computes, and the sizes fit its integers.
     #[inline]
-    pub(crate) unsafe fn compute(&self, choice: Choice, library: Option<&Library>) {
-        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
+    pub(crate) unsafe fn compute(&self, choice: Choice, library: Option<&Library>, threads: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             match (choice.way, library) {
                 (Way::Library, Some(library)) => self.by_library(library),
-                (Way::Scheme, Some(library)) => small::best().gemm_over(
-                    &Blocks(library),
-                    choice.algorithm,
-                    transpose,
-                    [m, n, k],
-                    alpha,
-                    (a, lda),
-                    (b, ldb),
-                    beta,
-                    (c, ldc),
-                ),
+                (Way::Scheme, _) => self.by_scheme(choice.algorithm, threads),
                 (Way::Kernel, _) | (_, None) => self.by_kernels(choice.algorithm),
+            }
+        }
+    }
+
+    /// Computes it by a scheme on blocks.
+    ///
+    /// # Safety
+    /// The memory is as BLAS's `xGEMM` demands it.
+    unsafe fn by_scheme(&self, algorithm: Algorithm, threads: usize) {
+        let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
+        let product = large::Product { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match alpha == <T as lapack_ai_core::Scalar>::ZERO || m == 0 || n == 0 || k == 0 {
+                true => self.by_kernels(Algorithm::Classical),
+                false => large::gemm(T::forms(algorithm), &product, threads),
             }
         }
     }
@@ -310,8 +302,13 @@ impl<T: GemmScalar> Product<T> {
         match provider::library() {
             // SAFETY: the caller's promise.
             Ok(library) if self.fits(library) => unsafe {
-                self.compute(choice, Some(library));
+                self.compute(choice, Some(library), library.threads().get());
                 choice.way
+            },
+            // SAFETY: likewise.
+            _ if choice.way == Way::Scheme => unsafe {
+                self.by_scheme(choice.algorithm, default_threads());
+                Way::Scheme
             },
             // SAFETY: likewise.
             _ => unsafe {
@@ -348,13 +345,11 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_asked_for_takes_sizes_up_to_4096_and_names_them_beyond() {
-        let chosen = |m, n, k| choose(Some(Algorithm::Strassen), None, m, n, k);
-        assert_eq!(chosen(64, 1, 7).map(|choice| choice.way), Ok(Way::Kernel));
-        assert_eq!(chosen(4096, 65, 7).map(|choice| choice.way), Ok(Way::Scheme));
-        let refused = chosen(3, 4097, 7).unwrap_err();
-        let text = "algorithm 'strassen' takes sizes up to 4096, not 3 x 4097 x 7; use 'auto' or 'classical'";
-        assert_eq!((refused.to_string().as_str(), refused.about_accuracy()), (text, false));
+    fn a_scheme_asked_for_is_taken_on_blocks_unless_an_extent_is_below_4() {
+        let chosen = |m, n, k| choose(Some(Algorithm::Strassen), None, m, n, k).map(|choice| choice.way);
+        assert_eq!(chosen(64, 1, 7), Ok(Way::Kernel));
+        assert_eq!(chosen(100_000, 65, 7), Ok(Way::Scheme));
+        assert_eq!(chosen(3, 4097, 7), Ok(Way::Library));
     }
 
     #[test]
