@@ -9,8 +9,8 @@ import pytest
 from runtime import MOUNTS, output
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# What needs the checkout's git, its compiler or its built documentation; all else runs.
-NOT_INSIDE = []
+# Its examples of exceptions have notes, which doctest of Debian's Python 3.11.2 compares otherwise than later releases.
+NOT_INSIDE = ["test_docs.py"]
 
 
 def passed(text: str) -> int:
@@ -33,7 +33,7 @@ def test_the_python_tests_pass_in_the_development_image(dev, tmp_path):
     mounts = [mount for mount in MOUNTS if mount["mountPath"] != "/work"]
     status, text = output(dev, tmp_path, *command, env=env, binds=checkout, mounts=mounts, timeout=1800)
     assert status == 0, text[-3000:]
-    assert passed(text) > 1000
+    assert passed(text) > 10_000
 
 
 @pytest.mark.parametrize("name", ["test_matmul.py", "test_device_arrays.py"])
