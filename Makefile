@@ -13,7 +13,10 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') $(wildcard crates/monitor/assets/*) Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help run test test-rust test-python test-gpu test-browser test-providers test-dropin lapacks web bench docs lint format clean setup
+IMAGES := nvidia cpu intel amd dev
+IMAGES_FOLDER ?= /var/tmp/lapack-ai-images
+
+.PHONY: help run test test-rust test-python test-gpu test-browser test-providers test-dropin lapacks web bench images test-images docs lint format clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -99,6 +102,22 @@ test-deploy: setup $(STAMPS)/deploy $(STAMPS)/skypilot ## the tests of the scrip
 # The page is committed as it is built, so only who changes crates/monitor/web needs this, and Node or its wheel.
 web: $(STAMPS)/packages ## builds the dashboard's page
 	@$(BIN)/python bin/build-web
+
+# The wheel and the program that go into the images. They are built here, where a toolchain is, and not once for each image.
+dist/lapack-ai: $(STAMPS)/packages $(RUST_SOURCES) pyproject.toml
+	@echo "==> building the wheel and the program for the images"
+	@mkdir -p dist && rm -f dist/lapack_py-*.whl
+	$(BIN)/maturin build --release --out dist
+	cargo build --release -p lapack-ai-cli
+	strip -o $@ $${CARGO_TARGET_DIR:-target}/release/lapack-ai
+
+# Root, and docker, podman or buildah. Where no registry of images answers: make images IMAGES_OPTIONS=--stand-in
+images: dist/lapack-ai ## the images, with a table of their sizes (root, some minutes)
+	deploy/images/build $(IMAGES_OPTIONS) --storage $(IMAGES_FOLDER) --unpack $(IMAGES_FOLDER)/unpacked $(IMAGES)
+
+# Not a part of `make test`: it needs root and images, and takes minutes. What is missing is said by tests that are skipped.
+test-images: setup ## runs what was built by `make images` (root, some minutes)
+	LAPACK_AI_IMAGES=$(IMAGES_FOLDER)/unpacked $(BIN)/python -m pytest tests/images
 
 bench: setup ## measures against the peers found on this machine
 	$(BIN)/python bench/cpu.py
