@@ -30,6 +30,11 @@ def test_the_python_tests_pass_in_the_development_image(dev, tmp_path):
     command += [f"--ignore=tests/python/{name}" for name in NOT_INSIDE]
     # The image's module, and not one that was built in the checkout.
     env, checkout = {"LAPACK_AI_CHECKOUT": ""}, {"/work": str(CHECKOUT)}
+    # Other LAPACKs were built for the machine's paths.
+    if (CHECKOUT / ".cache").is_dir():
+        empty = tmp_path / "no-cache"
+        empty.mkdir()
+        checkout["/work/.cache"] = str(empty)
     mounts = [mount for mount in MOUNTS if mount["mountPath"] != "/work"]
     status, text = output(dev, tmp_path, *command, env=env, binds=checkout, mounts=mounts, timeout=1800)
     assert status == 0, text[-3000:]
