@@ -119,6 +119,7 @@ def test_there_is_a_call_for_every_operation():
         "to_device",
         "trim",
         "tune",
+        "validate",
         "warning_counts",
         "linalg",
         "device",
