@@ -1,8 +1,8 @@
 //! Products by schemes on blocks: exact on integers, within their bounds on others, on all threads and instruction sets.
 
 use lapack_ai_bilinear::catalogue;
-use lapack_ai_bilinear::large::{Element, Forms, Product, gemm, gemm_with, workspace_bytes};
-use lapack_ai_bilinear::small::Isa;
+use lapack_ai_bilinear::large::{Element, Forms, gemm, gemm_with, workspace_bytes};
+use lapack_ai_bilinear::small::{Call, Isa};
 use std::fmt::Debug;
 
 const SCHEMES: [&str; 6] = ["classical", "strassen", "winograd", "alphatensor", "few-additions", "rank48"];
@@ -72,7 +72,7 @@ impl<T: Element + Into<f64> + Debug> Case<T> {
     fn computed(&self, isa: Isa, forms: &Forms<T>, threads: usize) -> Vec<T> {
         let mut c = self.c.elements.clone();
         let [m, n, k] = self.extents;
-        let product = Product {
+        let product = Call {
             transpose: self.transpose,
             m,
             n,
@@ -201,7 +201,7 @@ fn the_workspace_does_not_grow_with_the_matrices() {
     let forms = Forms::<f64>::of(&catalogue::by_name("strassen").expect("a scheme"));
     let bytes = |n, threads| {
         let (mut c, x) = ([0.0], [0.0]);
-        let product = Product {
+        let product = Call {
             transpose: [false; 2],
             m: n,
             n,
@@ -228,7 +228,7 @@ fn the_best_instructions_are_the_default() {
     let forms = Forms::<f64>::of(&catalogue::strassen_2());
     let case = Case::<f64>::new(&mut random, [70, 45, 33], |random| random.below(5) as f64);
     let mut c = case.c.elements.clone();
-    let product = Product {
+    let product = Call {
         transpose: case.transpose,
         m: 70,
         n: 45,

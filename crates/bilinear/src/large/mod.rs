@@ -29,7 +29,7 @@ mod tile;
 pub use kernels::Element;
 
 use crate::scheme::{Form, Scheme};
-use crate::small::Isa;
+use crate::small::{Call, Isa};
 use kernels::Kernels;
 use pack::{Part, Source};
 use std::sync::Barrier;
@@ -118,27 +118,6 @@ impl<T: Element> Forms<T> {
     }
 }
 
-/// A product in BLAS's terms: C is m x n, op(A) m x k, column-major.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
-pub struct Product<T> {
-    pub transpose: [bool; 2],
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    pub alpha: T,
-    pub a: *const T,
-    pub lda: usize,
-    pub b: *const T,
-    pub ldb: usize,
-    pub beta: T,
-    pub c: *mut T,
-    pub ldc: usize,
-}
-
-// SAFETY: the pointers are used as `gemm` says, by threads that write to different elements.
-unsafe impl<T: Sync> Sync for Product<T> {}
-
 /// Extents of everything that the loops cut.
 struct Plan {
     /// Blocks of the scheme.
@@ -160,7 +139,7 @@ struct Step {
 }
 
 impl Plan {
-    fn new<T: Element>(forms: &Forms<T>, product: &Product<T>, kernels: &Kernels<T>, threads: usize) -> Self {
+    fn new<T: Element>(forms: &Forms<T>, product: &Call<T>, kernels: &Kernels<T>, threads: usize) -> Self {
         let extents = [product.m, product.k, product.n];
         // Blocks of whole tiles, if that leaves something for the last one.
         let tiles = [kernels.rows, 1, kernels.cols];
@@ -220,15 +199,8 @@ impl<T: Element> Panel<T> {
     }
 }
 
-/// A pointer that all threads write through, each to elements of its own.
-#[derive(Clone, Copy)]
-struct Shared<T>(*mut T);
-
-// SAFETY: who writes where is fixed by `Work`'s loops, with a meeting between writing and reading.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
 /// Bytes that a product takes beside its matrices: panels, for `threads` threads.
-pub fn workspace_bytes<T: Element>(forms: &Forms<T>, product: &Product<T>, threads: usize) -> usize {
+pub fn workspace_bytes<T: Element>(forms: &Forms<T>, product: &Call<T>, threads: usize) -> usize {
     let kernels = T::kernels(Isa::best());
     let threads = threads.max(1);
     let [a, b] = Plan::new(forms, product, kernels, threads).panels();
@@ -241,7 +213,7 @@ pub fn workspace_bytes<T: Element>(forms: &Forms<T>, product: &Product<T>, threa
 ///
 /// # Safety
 /// The memory is as BLAS's `xGEMM` demands it, and C overlaps neither A nor B.
-pub unsafe fn gemm<T: Element>(forms: &Forms<T>, product: &Product<T>, threads: usize) {
+pub unsafe fn gemm<T: Element>(forms: &Forms<T>, product: &Call<T>, threads: usize) {
     // SAFETY: the caller's promise; the instructions are there.
     unsafe { gemm_with(Isa::best(), forms, product, threads) }
 }
@@ -250,14 +222,14 @@ pub unsafe fn gemm<T: Element>(forms: &Forms<T>, product: &Product<T>, threads: 
 ///
 /// # Safety
 /// As [`gemm`]; the processor has the instructions.
-pub unsafe fn gemm_with<T: Element>(isa: Isa, forms: &Forms<T>, product: &Product<T>, threads: usize) {
+pub unsafe fn gemm_with<T: Element>(isa: Isa, forms: &Forms<T>, product: &Call<T>, threads: usize) {
     let kernels = T::kernels(isa);
     let plan = Plan::new(forms, product, kernels, threads.max(1));
     let steps = plan.steps(forms.rank());
     let [a_size, b_size] = plan.panels();
     // The next panel is packed while others still read the last one.
     let mut b: Vec<Panel<T>> = (0..if plan.threads > 1 { 2 } else { 1 }).map(|_| Panel::new(b_size)).collect();
-    let b: Vec<Shared<T>> = b.iter_mut().map(|panel| Shared(panel.as_mut_ptr())).collect();
+    let b: Vec<*mut T> = b.iter_mut().map(Panel::as_mut_ptr).collect();
     let work = Work {
         kernels,
         forms,
@@ -286,15 +258,18 @@ pub unsafe fn gemm_with<T: Element>(isa: Isa, forms: &Forms<T>, product: &Produc
 struct Work<'a, T: Element> {
     kernels: &'static Kernels<T>,
     forms: &'a Forms<T>,
-    product: &'a Product<T>,
+    product: &'a Call<T>,
     plan: &'a Plan,
     steps: &'a [Step],
     /// Panels of B, one or two.
-    b: &'a [Shared<T>],
+    b: &'a [*mut T],
     /// For each step the next rows that nobody has taken.
     next: &'a [AtomicUsize],
     meeting: &'a Barrier,
 }
+
+// SAFETY: the threads write through its pointers to elements of their own, with a meeting between writing and reading a panel.
+unsafe impl<T: Element> Sync for Work<'_, T> {}
 
 impl<T: Element> Work<'_, T> {
     /// All steps, on one of the threads.
@@ -324,36 +299,28 @@ impl<T: Element> Work<'_, T> {
     /// # Safety
     /// Nobody reads the panel.
     unsafe fn pack_b(&self, thread: usize, at: usize, step: &Step) {
-        let Product { transpose: [_, flip], k, n, b, ldb, .. } = *self.product;
-        let [_, depth, width] = self.plan.block;
-        let (line_stride, step_stride) = if flip { (1, ldb) } else { (ldb, 1) };
-        let across = self.forms.cut[2];
-        let source = |&(y, factor): &(usize, T)| {
-            let (row, col) = (y / across * depth, y % across * width);
-            Source {
-                from: b.wrapping_add(col * line_stride + row * step_stride),
-                factor,
-                lines: n.saturating_sub(col).min(width),
-                steps: k.saturating_sub(row).min(depth),
-            }
-        };
-        let sources: Vec<Source<T>> = self.forms.products[step.product][1].iter().map(source).collect();
         let share = step.cols.div_ceil(self.kernels.cols).div_ceil(self.plan.threads) * self.kernels.cols;
         let first = thread * share;
         if first >= step.cols {
             return;
         }
+        let Call { transpose: [_, flip], k, n, b, ldb, .. } = *self.product;
+        let [_, depth, width] = self.plan.block;
+        let strides = if flip { [1, ldb] } else { [ldb, 1] };
+        let across = self.forms.cut[2];
+        let place = |y| [y % across * width, y / across * depth];
+        let sources = sources(&self.forms.products[step.product][1], b, strides, place, [n, k], [width, depth]);
         let part = Part {
             sources: &sources,
-            line_stride,
-            step_stride,
+            line_stride: strides[0],
+            step_stride: strides[1],
             line: step.col + first,
             count: share.min(step.cols - first),
             step: step.step,
             steps: step.steps,
         };
         // SAFETY: the caller's promise; shares do not overlap.
-        unsafe { (self.kernels.pack_cols)(&part, self.b[at % self.b.len()].0.add(first * step.steps)) }
+        unsafe { (self.kernels.pack_cols)(&part, self.b[at % self.b.len()].add(first * step.steps)) }
     }
 
     /// Rows of A, as long as there are any, times the panel of B.
@@ -361,21 +328,13 @@ impl<T: Element> Work<'_, T> {
     /// # Safety
     /// The panel of B is packed, `a` the thread's own.
     unsafe fn multiply(&self, at: usize, step: &Step, a: *mut T) {
-        let Product { transpose: [flip, _], m, n, k, alpha, a: from, lda, beta, c, ldc, .. } = *self.product;
+        let Call { transpose: [flip, _], m, n, k, alpha, a: from, lda, beta, c, ldc, .. } = *self.product;
         let [height, depth, width] = self.plan.block;
-        let (line_stride, step_stride) = if flip { (lda, 1) } else { (1, lda) };
+        let strides = if flip { [lda, 1] } else { [1, lda] };
         let [_, inner, across] = self.forms.cut;
         let [u, _, w] = &self.forms.products[step.product];
-        let source = |&(x, factor): &(usize, T)| {
-            let (row, col) = (x / inner * height, x % inner * depth);
-            Source {
-                from: from.wrapping_add(row * line_stride + col * step_stride),
-                factor,
-                lines: m.saturating_sub(row).min(height),
-                steps: k.saturating_sub(col).min(depth),
-            }
-        };
-        let sources: Vec<Source<T>> = u.iter().map(source).collect();
+        let place = |x| [x / inner * height, x % inner * depth];
+        let sources = sources(u, from, strides, place, [m, k], [height, depth]);
         let target = |&(z, factor): &(usize, T)| {
             let (row, col) = (z / across * height, z % across * width);
             let fresh = self.forms.blocks[z].first == step.product && step.step == 0;
@@ -396,8 +355,8 @@ impl<T: Element> Work<'_, T> {
             let rows = self.plan.rows.min(height - row);
             let part = Part {
                 sources: &sources,
-                line_stride,
-                step_stride,
+                line_stride: strides[0],
+                step_stride: strides[1],
                 line: row,
                 count: rows,
                 step: step.step,
@@ -408,7 +367,7 @@ impl<T: Element> Work<'_, T> {
                 a,
                 rows,
                 first_row: row,
-                b: self.b[at % self.b.len()].0,
+                b: self.b[at % self.b.len()],
                 cols: step.cols,
                 first_col: step.col,
                 targets: &targets,
@@ -421,4 +380,26 @@ impl<T: Element> Work<'_, T> {
             }
         }
     }
+}
+
+/// The blocks of an operand that a product combines. `place` gives the line and the step at which a block begins; blocks have the
+/// extents `block`, of which the operand's `extents` may leave less to the last ones.
+fn sources<T: Element>(
+    terms: &[(usize, T)],
+    from: *const T,
+    strides: [usize; 2],
+    place: impl Fn(usize) -> [usize; 2],
+    extents: [usize; 2],
+    block: [usize; 2],
+) -> Vec<Source<T>> {
+    let source = |&(at, factor): &(usize, T)| {
+        let [line, step] = place(at);
+        Source {
+            from: from.wrapping_add(line * strides[0] + step * strides[1]),
+            factor,
+            lines: extents[0].saturating_sub(line).min(block[0]),
+            steps: extents[1].saturating_sub(step).min(block[1]),
+        }
+    };
+    terms.iter().map(source).collect()
 }

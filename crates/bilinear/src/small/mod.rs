@@ -25,11 +25,11 @@ pub(crate) mod x86;
 pub use batch::Strides;
 pub use dispatch::Element;
 pub use isa::Isa;
+pub use tile::Call;
 
 use crate::product::{Algorithm, BadLayout};
 use dispatch::Table;
 use four::FourCode;
-use tile::Call;
 
 /// Whether these kernels are at least as fast as a full BLAS for an m x k by k x n product, up to 2 ns: that depends on the
 /// instruction set that was chosen, and was measured for square matrices and OpenBLAS (`bench/results/cpu/gemm-small.json`).

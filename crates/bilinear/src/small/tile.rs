@@ -14,22 +14,23 @@ use super::vector::Vector;
 use crate::real::Real;
 use std::mem::MaybeUninit;
 
-/// A checked call: column-major C = alpha op(A) op(B) + beta C.
-#[derive(Clone, Copy)]
-pub(crate) struct Call<T> {
-    pub(crate) m: usize,
-    pub(crate) n: usize,
-    pub(crate) k: usize,
+/// Arguments of a product in BLAS's terms: column-major C = alpha op(A) op(B) + beta C, C m x n, op(A) m x k.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Call<T> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
     /// Whether op is transposition, of A and of B.
-    pub(crate) transpose: [bool; 2],
-    pub(crate) alpha: T,
-    pub(crate) a: *const T,
-    pub(crate) lda: usize,
-    pub(crate) b: *const T,
-    pub(crate) ldb: usize,
-    pub(crate) beta: T,
-    pub(crate) c: *mut T,
-    pub(crate) ldc: usize,
+    pub transpose: [bool; 2],
+    pub alpha: T,
+    pub a: *const T,
+    pub lda: usize,
+    pub b: *const T,
+    pub ldb: usize,
+    pub beta: T,
+    pub c: *mut T,
+    pub ldc: usize,
 }
 
 /// `C = beta C`: what is left of a product where alpha or k is 0.

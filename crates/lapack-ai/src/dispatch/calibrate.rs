@@ -15,6 +15,7 @@
 mod runner;
 
 pub use runner::Runner;
+pub(crate) use runner::fill;
 
 use super::model::{Case, Direction, Form, Model, OpKind, neighbours};
 use crate::report::Engine;

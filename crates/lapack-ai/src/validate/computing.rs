@@ -10,6 +10,7 @@
 //! - product: `max_ij |C - A B|_ij / (n eps max_ij (|A| |B|)_ij)`
 
 use super::{Check, Section};
+use crate::dispatch::calibrate::fill;
 use crate::ops::cholesky::cholesky;
 use crate::ops::eigh::{EighOptions, eigh};
 use crate::ops::matmul::matmul;
@@ -85,14 +86,9 @@ impl Dense {
 
 /// Parts in [-1, 1), the same at every run.
 fn random(n: usize) -> Dense {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    };
-    Dense { n, elements: (0..n * n).map(|_| Complex64::new(next(), next())).collect() }
+    let mut elements = Vec::new();
+    fill(&mut elements, n * n);
+    Dense { n, elements }
 }
 
 /// Hermitian, with eigenvalues around n: positive definite and well-conditioned.

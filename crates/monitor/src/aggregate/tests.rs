@@ -40,13 +40,9 @@ fn told(record: Record) -> Item {
     Item::Told(Box::new(record))
 }
 
-#[test]
-fn counted_calls_last_as_long_as_those_told_around_them() {
-    let mut sums = aggregate();
-    for seconds in [1e-6, 1e-6, 3e-6] {
-        sums.take(told(record("solve", 4, seconds)));
-    }
-    let tally = Tally {
+/// Solves of order 4 that were counted only.
+fn counted(calls: u64, rcond: Option<f64>) -> Item {
+    Item::Counted(Tally {
         operation: "solve",
         dtype: DType::Float64.into(),
         rows: 4,
@@ -54,10 +50,18 @@ fn counted_calls_last_as_long_as_those_told_around_them() {
         inner: 0,
         batch: 1,
         engine: Engine::Cpu,
-        calls: 999,
-        rcond: Some(0.25),
-    };
-    sums.take(Item::Counted(tally));
+        calls,
+        rcond,
+    })
+}
+
+#[test]
+fn counted_calls_last_as_long_as_those_told_around_them() {
+    let mut sums = aggregate();
+    for seconds in [1e-6, 1e-6, 3e-6] {
+        sums.take(told(record("solve", 4, seconds)));
+    }
+    sums.take(counted(999, Some(0.25)));
     let row = &sums.rows()[0];
     assert_eq!((row.calls, row.timed, row.rcond), (1002, 3, Some(0.25)));
     assert!((row.seconds / (1002.0 * 2e-6) - 1.0).abs() < 1e-2, "{}", row.seconds);
@@ -201,17 +205,7 @@ fn the_first_call_which_finds_nothing_ready_stands_for_no_other() {
     let mut sums = aggregate();
     sums.take(told(record("solve", 4, 0.02)));
     sums.take(told(record("solve", 4, 1e-6)));
-    sums.take(Item::Counted(Tally {
-        operation: "solve",
-        dtype: DType::Float64.into(),
-        rows: 4,
-        cols: 4,
-        inner: 0,
-        batch: 1,
-        engine: Engine::Cpu,
-        calls: 1000,
-        rcond: None,
-    }));
+    sums.take(counted(1000, None));
     let row = &sums.rows()[0];
     assert!((row.seconds - 0.021_001).abs() < 1e-6, "{}", row.seconds);
 }

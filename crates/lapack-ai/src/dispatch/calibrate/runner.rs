@@ -79,7 +79,7 @@ impl Runner {
 }
 
 /// Makes `buffer` at least `length` long, with random numbers in [-1, 1).
-fn fill<T: Scalar>(buffer: &mut Vec<T>, length: usize) {
+pub(crate) fn fill<T: Scalar>(buffer: &mut Vec<T>, length: usize) {
     // xorshift64: what matters is that no two rows are alike and none is denormal.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ (buffer.len() as u64) << 1;
     let mut next = move || {

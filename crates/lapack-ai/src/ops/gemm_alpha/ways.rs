@@ -244,7 +244,7 @@ impl<T: GemmScalar> Product<T> {
     /// The memory is as BLAS's `xGEMM` demands it.
     unsafe fn by_scheme(&self, algorithm: Algorithm, threads: usize) {
         let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
-        let product = large::Product { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc };
+        let product = small::Call { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc };
         // SAFETY: the caller's promise.
         unsafe {
             match alpha == <T as lapack_ai_core::Scalar>::ZERO || m == 0 || n == 0 || k == 0 {
