@@ -1420,6 +1420,10 @@ def calibrate(
     ops: Sequence[str], dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
 ) -> int: ...
 def tune(
-    device: str | int, dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
+    device: str | int,
+    dtypes: Sequence[str],
+    seconds: float,
+    only: Sequence[str],
+    progress: Callable[[float, str], object] | None,
 ) -> tuple[str, str, list[tuple[str, str, float, float, float, str | None]], str, PathLike[str] | None, bool]: ...
 def reset_tuning(device: str | int) -> bool: ...

@@ -5,7 +5,7 @@
 //! by building a program of a few lines, once for each device.
 
 use super::copy::copy;
-use super::gemm_choose::{self, Call, Choices, Choose, Place, f32_async, f64_mma, note};
+use super::gemm_choose::{self, Call, Choices, Choose, Place, Target, f32_async, f64_mma, note};
 use super::gemm_config::{Problem, SMALL};
 use super::{DeviceView, Factor, GROUP, TYPES, grid, int, options, spare};
 use crate::fault::{Fault, FaultKind};
@@ -207,9 +207,10 @@ fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault>
         [Arg::I64(offset), Arg::I64(ld as i64), Arg::I64(view.batch_stride as i64)]
     };
     let [batch, m, n] = product.c.shape();
+    let target = Target { turned, update: !product.beta.is_zero() };
     // A tuned configuration that cannot be built gives way to the rules'.
     for _ in 0..2 {
-        let call = choose(gpu, [batch, m, n, product.a.cols], place_a, place_b, turned);
+        let call = choose(gpu, [batch, m, n, product.a.cols], place_a, place_b, target);
         let tiles = m.div_ceil(call.tile[0]) * n.div_ceil(call.tile[1]);
         let most = batch.min(i32::MAX as usize / tiles);
         let mut all = true;
