@@ -7,7 +7,7 @@
 //!
 //! DEVICE is a part of its name ("" for the first GPU), OPS a letter, N or T, for each operand: whether it is stored as it is or
 //! transposed, row-major. With BETA = 1 the product is subtracted from C. METHODS are names such as `classical` or `strassen-2`,
-//! separated by commas; all of them without.
+//! separated by commas; all of them without. Built programs are kept in `LAPACK_AI_CACHE_DIR`, if it is set.
 //!
 //! Data on the device, pseudo-random, uniform in [-0.5, 0.5). All methods take turns, round by round. `seconds` is the median of
 //! the device's own times from the first kernel's start to the last one's end, `wall_seconds` that of the host's; `phases` has
@@ -19,6 +19,7 @@ use lapack_ai_core::{Complex64, DType};
 use lapack_ai_opencl::kernels::gemm_fast::{Plan, Scheme, error_bound, gemm_fast};
 use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm};
 use lapack_ai_opencl::{Block, Fault, Gpu, Settings, Trace, candidates, never};
+use std::path::PathBuf;
 use std::time::Instant;
 
 struct Case {
@@ -212,7 +213,9 @@ fn main() {
     let named = |info: &&lapack_ai_opencl::Candidate| info.info.name.contains(argument(0));
     let gpus = found.iter().filter(|one| !one.info.is_cpu);
     let candidate = gpus.chain(found.iter().filter(|one| one.info.is_cpu)).find(named).expect("a device of that name");
-    let gpu = Gpu::open(candidate, &Settings::default()).expect("the device opens");
+    let settings =
+        Settings { cache: std::env::var_os("LAPACK_AI_CACHE_DIR").map(PathBuf::from), ..Settings::default() };
+    let gpu = Gpu::open(candidate, &settings).expect("the device opens");
     let dtype = DType::ALL.into_iter().find(|dtype| dtype.name() == argument(1)).expect("a type");
     let case =
         Case { dtype, ops: argument(2).into(), shape: [number(3), number(4), number(5)], update: number(6) == 1 };
