@@ -138,12 +138,12 @@ fn form(scheme: Scheme, levels: usize) -> Option<&'static Form> {
 /// Bound of the error of an element of `op(A) op(B)` with `k` terms in units of `(eps / 2) max|A| max|B|`, to first order, eps
 /// the distance from 1 to the next number of the type. `None` if the scheme is not for that many levels.
 ///
-/// With `q = ceil(k / 2^levels)` terms in a block, `s` the error of the scheme's code on numbers and `e` its stability factor:
-/// sums of blocks add `q (s - e)`, the products of blocks `e q^2`, and adding up the parts of a scheme that is computed in
-/// parts at most `7 e q`. `k^2` for the ordinary product, which is a bound too.
+/// With q terms in a block (a multiple of 16, `k / 2^levels` or more), `s` the error of the scheme's code on numbers and `e` its
+/// stability factor: sums of blocks add `q (s - e)`, the products of blocks `e q^2`, and adding up the parts of a scheme that is
+/// computed in parts at most `7 e q`. `k^2` for the ordinary product, which is a bound too.
 pub fn error_bound(scheme: Scheme, levels: usize, k: usize) -> Option<f64> {
     let form = form(scheme, levels)?;
-    let q = k.div_ceil(1 << levels) as f64;
+    let q = k.div_ceil(1 << levels).next_multiple_of(TERMS).min(k) as f64;
     let parts = MOST_PARTS as f64;
     Some((q * (form.error - form.growth) + form.growth * (q * q + parts * q)).max((k * k) as f64))
 }
