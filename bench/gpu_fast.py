@@ -20,16 +20,19 @@ import numpy as np
 import torch
 from gpu_gemm import copy_rate, median_seconds
 
-SQUARE = [2048, 3072, 4096, 6144, 8192, 12288, 16384]
+SQUARE = [2048, 4096, 6144, 8192, 12288, 16384]
+MOST = "classical,strassen-1,strassen-2,strassen-3,winograd-3,rank48-2,rank48-3,auto"
+SOME = "classical,rank48-2,rank48-3,auto"
 # dtype, layouts, m, n, k, beta, methods ("" for all).
 CASES = [
-    *(("float64", "NN", n, n, n, 0, "") for n in SQUARE),
-    *(("float64", ops, 8192, 8192, 8192, 0, "") for ops in ("TN", "NT", "TT")),
-    *(("float64", "NN", n, n, n, 0, "") for n in (8191, 10000)),
-    *(("float64", "NN", m, n, k, beta, "") for m, n, k, beta in [(16384, 16384, 2048, 1), (16384, 16384, 4096, 1)]),
-    ("float64", "NN", 32768, 8192, 8192, 0, ""),
-    ("float64", "NN", 8192, 8192, 8192, 1, ""),
-    *(("float32", "NN", n, n, n, 0, "") for n in (4096, 8192, 16384)),
+    *(("float64", "NN", n, n, n, 0, "" if n <= 8192 else MOST) for n in SQUARE),
+    *(("float64", ops, 8192, 8192, 8192, 0, SOME) for ops in ("TN", "NT")),
+    *(("float64", "NN", n, n, n, 0, SOME) for n in (8191, 10000)),
+    # Updates of rank k, and tall matrices.
+    *(("float64", "NN", 16384, 16384, k, 1, SOME) for k in (2048, 4096)),
+    *(("float64", "NN", m, n, n, 0, SOME) for m, n in [(65536, 4096), (32768, 8192)]),
+    ("float64", "NN", 8192, 8192, 8192, 1, SOME),
+    *(("float32", "NN", n, n, n, 0, "" if n == 8192 else SOME) for n in (4096, 8192, 16384)),
 ]
 CACHE = tempfile.mkdtemp(prefix="lapack-ai-fast-")
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23}
@@ -72,7 +75,7 @@ class Peer:
 
 def measured(bench: str, case: tuple) -> tuple[dict, list[dict]]:
     *sizes, methods = case
-    rounds = int(min(15, max(5, 1.2e13 / (2 * case[2] * case[3] * case[4]))))
+    rounds = int(min(11, max(3, 6e12 / (2 * case[2] * case[3] * case[4]))))
     peer = Peer(*sizes)
     before = peer.seconds(rounds)
     errors = {} if peer.update else peer.errors()
@@ -106,7 +109,8 @@ def main() -> None:
         for one in found:
             phases = ", ".join(f"{name.removeprefix('gemm_fast_')} {1e3 * seconds:.2f}" for name, seconds in one["phases"])
             rms = "" if one["rms"] is None else f", error {one['error']:.1e}, rms {one['rms']:.1f}"
-            fell_back = "" if one["method"].startswith(one["done"]) else f", done by {one['done']}"
+            same = f"{one['done']}-{one['levels']}".startswith(one["method"])
+            fell_back = "" if same else f", done by {one['done']}-{one['levels']}"
             print(
                 f"  {one['method']}: {1e3 * one['seconds']:.2f} ms ({1e3 * one['wall_seconds']:.2f} wall), "
                 f"{one['tflops']:.1f} TFLOP/s, ratio {one['ratio']:.3f}{rms}, {one['workspace'] / 1e9:.2f} GB, "

@@ -7,7 +7,8 @@
 //!
 //! DEVICE is a part of its name ("" for the first GPU), OPS a letter, N or T, for each operand: whether it is stored as it is or
 //! transposed, row-major. With BETA = 1 the product is subtracted from C. METHODS are names such as `classical` or `strassen-2`,
-//! separated by commas; all of them without. Built programs are kept in `LAPACK_AI_CACHE_DIR`, if it is set.
+//! separated by commas; all of them without. `auto` is what the model of `kernels::gemm_fast_choose` chooses, with the device's rates
+//! as they are measured first. Built programs are kept in `LAPACK_AI_CACHE_DIR`, if it is set.
 //!
 //! Data on the device, pseudo-random, uniform in [-0.5, 0.5). All methods take turns, round by round. `seconds` is the median of
 //! the device's own times from the first kernel's start to the last one's end, `wall_seconds` that of the host's; `phases` has
@@ -17,7 +18,8 @@
 
 use lapack_ai_core::{Complex64, DType};
 use lapack_ai_opencl::kernels::gemm_fast::{Plan, Scheme, error_bound, gemm_fast};
-use lapack_ai_opencl::kernels::{DeviceView, gemm::gemm};
+use lapack_ai_opencl::kernels::gemm_fast_choose::{Choice, Speed, fastest};
+use lapack_ai_opencl::kernels::{DeviceView, copy::copy, gemm::gemm, scale::scale};
 use lapack_ai_opencl::{Block, Fault, Gpu, Settings, Trace, candidates, never};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -29,15 +31,51 @@ struct Case {
     update: bool,
 }
 
-/// A name, and the scheme with its levels unless it is the ordinary product.
+/// A name, and the scheme with its levels unless it is the ordinary product. `auto` has the scheme that the model chooses.
 type Method = (String, Option<(Scheme, usize)>);
+
+const AUTO: &str = "auto";
 
 fn methods() -> Vec<Method> {
     let of_scheme = |scheme: Scheme| {
         scheme.levels().iter().map(move |&levels| (format!("{}-{levels}", scheme.name()), Some((scheme, levels))))
     };
-    let ordinary = ("classical".to_string(), None);
-    std::iter::once(ordinary).chain(Scheme::ALL.into_iter().flat_map(of_scheme)).collect()
+    let ordinary = [("classical".to_string(), None), (AUTO.to_string(), None)];
+    ordinary.into_iter().chain(Scheme::ALL.into_iter().flat_map(of_scheme)).collect()
+}
+
+/// Device seconds of the second of two runs.
+fn seconds_of(gpu: &Gpu, target: &Block, work: &dyn Fn() -> Result<(), Fault>) -> f64 {
+    let trace = Trace::default();
+    work().expect("a run");
+    gpu.wait_for(target).expect("an end");
+    trace.enter(work).expect("a run");
+    gpu.wait_for(target).expect("an end");
+    trace.spans().iter().map(|span| span.start + span.seconds).fold(0.0, f64::max)
+}
+
+/// What the device reaches: copies of 256 MB, and products by the definition that take a millisecond or more.
+fn speed(gpu: &Gpu, dtype: DType) -> Speed {
+    let block = |elements: usize| gpu.alloc(elements * dtype.size()).expect("memory for a test");
+    let one = Complex64::new(1.0, 0.0);
+    let elements = (256 << 20) / dtype.size();
+    let (from, to) = (block(elements), block(elements));
+    let view = |block| DeviceView::row_major(block, dtype, [1, elements / 1024, 1024]).expect("a view");
+    scale(gpu, Complex64::ZERO, view(&from), view(&from)).expect("a test");
+    let copying = seconds_of(gpu, &to, &|| copy(gpu, view(&from), false, view(&to)));
+    let mut flops = 0.0_f64;
+    for n in [512_usize, 1024, 2048, 4096] {
+        let [a, b, c] = [0; 3].map(|_| block(n * n));
+        let view = |block| DeviceView::row_major(block, dtype, [1, n, n]).expect("a view");
+        [&a, &b].map(|block| scale(gpu, Complex64::ZERO, view(block), view(block)).expect("a test"));
+        let product = || gemm(gpu, one, (view(&a), false), (view(&b), false), Complex64::ZERO, view(&c));
+        let seconds = seconds_of(gpu, &c, &product);
+        flops = flops.max(2.0 * (n as f64).powi(3) / seconds);
+        if seconds > 1e-3 {
+            break;
+        }
+    }
+    Speed { flops, memory: 2.0 * (elements * dtype.size()) as f64 / copying }
 }
 
 /// Element `index` of the matrix with this seed: uniform in [-0.5, 0.5), a number of the type.
@@ -132,6 +170,17 @@ struct Measured {
     error: Option<[f64; 3]>,
 }
 
+/// `auto` with what it is for this case, where the matrices are on the device; other methods as they are.
+fn chosen(gpu: &Gpu, case: &Case, method: &Method) -> Method {
+    if method.0 != AUTO {
+        return method.clone();
+    }
+    let choice = fastest(gpu, case.shape, case.dtype, case.update, (None, None), speed(gpu, case.dtype));
+    let plan = choice.filter(Choice::pays).map(|choice| (choice.plan.scheme, choice.plan.levels));
+    gpu.trim();
+    (method.0.clone(), plan)
+}
+
 fn run(gpu: &Gpu, case: &Case, rounds: usize, methods: &[Method]) {
     let [m, n, k] = case.shape;
     let dtype = case.dtype;
@@ -147,6 +196,7 @@ fn run(gpu: &Gpu, case: &Case, rounds: usize, methods: &[Method]) {
             None => gemm(gpu, alpha, (x, false), (y, false), beta, target).map(|()| None),
         }
     };
+    let methods: Vec<Method> = methods.iter().map(|method| chosen(gpu, case, method)).collect();
     let mut all: Vec<Measured> = methods.iter().map(|_| Measured::default()).collect();
     for round in 0..=rounds {
         for (method, measured) in methods.iter().zip(&mut all) {
