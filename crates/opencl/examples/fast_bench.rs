@@ -67,7 +67,9 @@ fn speed(gpu: &Gpu, dtype: DType) -> Speed {
     for n in [512_usize, 1024, 2048, 4096] {
         let [a, b, c] = [0; 3].map(|_| block(n * n));
         let view = |block| DeviceView::row_major(block, dtype, [1, n, n]).expect("a view");
-        [&a, &b].map(|block| scale(gpu, Complex64::ZERO, view(block), view(block)).expect("a test"));
+        for block in [&a, &b] {
+            scale(gpu, Complex64::ZERO, view(block), view(block)).expect("a test");
+        }
         let product = || gemm(gpu, one, (view(&a), false), (view(&b), false), Complex64::ZERO, view(&c));
         let seconds = seconds_of(gpu, &c, &product);
         flops = flops.max(2.0 * (n as f64).powi(3) / seconds);
