@@ -1,4 +1,4 @@
-"""Large products on a GPU by schemes with fewer multiplications, beside cuBLAS: operations of the definition a second."""
+"""Large products on a GPU by schemes with fewer multiplications, beside cuBLAS."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ SHOWN = {
 
 
 def draw() -> Figure:
-    """A line for each method over the rows of square matrices in float64."""
+    """Operations of the definition a second, a line for each method over the rows of square matrices in float64."""
     result = json.loads(RESULTS.read_text())
     square = [
         case

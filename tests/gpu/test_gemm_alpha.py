@@ -65,7 +65,11 @@ def test_every_algorithm_computes_there_for_all_transposes_and_factors(algorithm
 
 @REAL
 def test_views_batches_and_repeated_matrices_are_multiplied_and_c_is_left_alone(dtype):
-    a, b, c = matrix(2, 3, 40, 36, dtype=dtype), matrix(36, 44, dtype=dtype, seed=1), matrix(3, 40, 44, dtype=dtype, seed=2)
+    a, b, c = (
+        matrix(2, 3, 40, 36, dtype=dtype),
+        matrix(36, 44, dtype=dtype, seed=1),
+        matrix(3, 40, 44, dtype=dtype, seed=2),
+    )
     on_device = lap.to_device(c)
     result = lap.dgemm_alpha(lap.to_device(a), lap.to_device(b), on_device, beta=1.0, algorithm="strassen")
     np.testing.assert_array_equal(on_device.numpy(), c)
@@ -223,4 +227,6 @@ def test_what_does_not_fit_is_refused_in_words():
     z = lap.to_device(matrix(5, 5, dtype="complex128"))
     refuses(lambda: lap.dgemm_alpha(x, z), lap.LapackError, "complex128")
     refuses(lambda: lap.dgemm_alpha(lap.to_device(np.ones(5)), x), lap.LapackError, "two dimensions")
-    refuses(lambda: lap.dgemm_alpha(lap.to_device(matrix(2, 4, 4)), lap.to_device(matrix(3, 4, 4))), lap.ShapeError, "[2]")
+    refuses(
+        lambda: lap.dgemm_alpha(lap.to_device(matrix(2, 4, 4)), lap.to_device(matrix(3, 4, 4))), lap.ShapeError, "[2]"
+    )
