@@ -3,11 +3,12 @@
     cargo build --release -p lapack-ai-opencl --example fast_bench
     python bench/gpu_fast.py target/release/examples/fast_bench [OUTPUT.json [CASES ...]]
 
-CASES takes the cases whose line, such as `float64 NN 8192 8192 8192 0`, has one of these texts. Needs torch with CUDA. For
-each case cuBLAS is timed, then the example's methods, in turns, then cuBLAS again; the smaller one of its two medians
-counts. Some two minutes on an H200, whose results are in bench/results/h200/gemm-fast.json. Times are the device's own,
-data is on the device; ``ratio`` is cuBLAS's time over the method's. Errors are defined in the example; ``cublas_error``
-and ``cublas_rms`` are measured alike. With beta = 1 the product is subtracted from C. Beside ``auto`` is what it chose.
+CASES takes the cases whose line, such as `float64 NN 8192 8192 8192 0`, has one of these texts. Needs torch with CUDA.
+For each case cuBLAS is timed, then the example's methods, in turns, then cuBLAS again; the smaller one of its two
+medians counts. Some two minutes on an H200, whose results are in bench/results/h200/gemm-fast.json. Times are the
+device's own, data is on the device; ``ratio`` is cuBLAS's time over the method's. Errors are defined in the example;
+``cublas_error`` and ``cublas_rms`` are measured alike. With beta = 1 the product is subtracted from C. Beside ``auto``
+is what it chose.
 """
 
 import json
