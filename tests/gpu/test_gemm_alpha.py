@@ -136,14 +136,14 @@ def test_auto_takes_a_scheme_only_where_the_model_expects_it_to_be_faster():
     assert (report.algorithm, report.reason) == ("classical", "the fastest; the definition, error bound 2500")
 
 
-def test_with_little_memory_there_are_parts_then_fewer_levels_then_the_definition():
+def test_with_little_memory_there_are_parts_then_the_definition():
     a = np.round(matrix(256, 256, dtype="float32") * 4)
     x = lap.to_device(a)
     seen = []
-    for megabytes in (20, 4.2, 2.6, 1.4, 0.6):
+    for megabytes in (20, 1.9, 0.45):
         lap.trim()
         with memory(int(status().pool["used"] + megabytes * 1e6)):
-            result, report = lap.dgemm_alpha(x, x, algorithm="strassen", return_report=True)
+            result, report = lap.dgemm_alpha(x, x, algorithm="alphatensor", return_report=True)
             computed_there(report)
             np.testing.assert_array_equal(result.numpy(), a @ a)
             workspace = re.search(r"([\d.]+) GB of workspace", report.reason)
