@@ -1307,6 +1307,8 @@ def dgemm_alpha(
     algorithm: _GemmAlgorithm = "auto",
     accuracy: float | None = None,
     out: NDArray[Any] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
     return_report: Literal[False] = False,
 ) -> _Array: ...
 @overload
@@ -1322,6 +1324,8 @@ def dgemm_alpha(
     algorithm: _GemmAlgorithm = "auto",
     accuracy: float | None = None,
     out: NDArray[Any] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
     return_report: Literal[True],
 ) -> tuple[_Array, Report]: ...
 @overload
@@ -1337,6 +1341,8 @@ def dgemm_alpha(
     algorithm: _GemmAlgorithm = "auto",
     accuracy: float | None = None,
     out: NDArray[Any] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
     return_report: bool = False,
 ) -> Any: ...
 
