@@ -84,10 +84,10 @@ pub(crate) fn dgemm_alpha<'py>(
         return Err(bad(OPERATION, &format!("beta={beta} needs c, which is not given")));
     }
     let device = call_options(OPERATION, true, gpu, device, return_report)?.device;
-    if device != Device::Auto || [Some(a), Some(b), c].into_iter().flatten().any(|one| device_array(one).is_some()) {
-        if let Some(result) = on_device(py, (alpha, a, b), (beta, c), out, options, device)? {
-            return Ok(result);
-        }
+    let there =
+        device != Device::Auto || [Some(a), Some(b), c].into_iter().flatten().any(|one| device_array(one).is_some());
+    if there && let Some(result) = on_device(py, (alpha, a, b), (beta, c), out, options, device)? {
+        return Ok(result);
     }
     let (a, b) = (Input::new(a, OPERATION, "a")?, Input::new(b, OPERATION, "b")?);
     let c = c.map(|c| Input::new(c, OPERATION, "c")).transpose()?;
