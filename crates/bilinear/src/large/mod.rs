@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tile::{Block, Target};
 
 /// Steps of a panel: a tile's panel of B (8 columns of 256 doubles, 16 KiB) fills half of a first-level cache.
-const STEPS: usize = 256;
+const STEPS: usize = 512;
 /// Bytes of A's panels: less than half of a second-level cache of 1 MiB.
 const A_BYTES: usize = 400 << 10;
 /// Columns of a panel of B for all threads, in bytes of one step: 256 steps of 16 KiB, 4 MiB.

@@ -11,6 +11,9 @@
 use crate::real::Real;
 use crate::small::vector::Vector;
 
+/// Steps by which a tile asks for A's panel ahead.
+const AHEAD: usize = 16;
+
 /// Where a product is added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<T> {
@@ -25,7 +28,33 @@ pub(crate) struct Target<T> {
     pub(crate) cols: usize,
 }
 
-/// `R` vectors by `N` columns of the product of two panels of `k` steps.
+/// One step of a tile: `sums += A(:, l) b(l, :)`.
+///
+/// # Safety
+/// `R LANES` elements of `a` and `N` of `b` can be read.
+#[inline(always)]
+unsafe fn step<V: Vector, const R: usize, const N: usize>(
+    sums: &mut [[V; R]; N],
+    a: *const V::Scalar,
+    b: *const V::Scalar,
+) {
+    let mut rows = [V::ZERO; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *row = unsafe { V::load(a.add(i * V::LANES)) };
+        V::prefetch(a.wrapping_add((i + AHEAD * R) * V::LANES));
+    }
+    for (j, column) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        let factor = V::splat(unsafe { *b.add(j) });
+        for (sum, row) in column.iter_mut().zip(rows) {
+            *sum = row.fma(factor, *sum);
+        }
+    }
+}
+
+/// `R` vectors by `N` columns of the product of two panels of `k` steps. Meanwhile it asks for the tile that the targets have from
+/// `[i, j]` on, a column at a time: all at once they would keep the panels' own loads waiting.
 ///
 /// # Safety
 /// `k R LANES` elements of `a` and `k N` of `b` can be read.
@@ -34,21 +63,33 @@ unsafe fn product<V: Vector, const R: usize, const N: usize>(
     k: usize,
     mut a: *const V::Scalar,
     mut b: *const V::Scalar,
+    targets: &[Target<V::Scalar>],
+    ld: usize,
+    [i, j]: [usize; 2],
 ) -> [[V; R]; N] {
     let mut sums = [[V::ZERO; R]; N];
-    for _ in 0..k {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut rows = [V::ZERO; R];
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = V::load(a.add(i * V::LANES));
+    let stretch = k / (N * targets.len() + 1);
+    for target in targets {
+        let mut to = target.c.wrapping_add(i + j * ld);
+        for _ in 0..N {
+            for part in 0..R {
+                V::prefetch(to.wrapping_add(part * V::LANES));
             }
-            for (j, column) in sums.iter_mut().enumerate() {
-                let factor = V::splat(*b.add(j));
-                for (sum, row) in column.iter_mut().zip(rows) {
-                    *sum = row.fma(factor, *sum);
+            V::prefetch(to.wrapping_add(R * V::LANES - 1));
+            to = to.wrapping_add(ld);
+            for _ in 0..stretch {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    step(&mut sums, a, b);
+                    (a, b) = (a.add(R * V::LANES), b.add(N));
                 }
             }
+        }
+    }
+    for _ in stretch * N * targets.len()..k {
+        // SAFETY: the caller's promise.
+        unsafe {
+            step(&mut sums, a, b);
             (a, b) = (a.add(R * V::LANES), b.add(N));
         }
     }
@@ -121,16 +162,6 @@ unsafe fn add_part<V: Vector, const R: usize, const N: usize>(
     }
 }
 
-/// Asks for what [`add`] will read, which a product's steps give time for.
-#[inline(always)]
-fn expect<V: Vector, const R: usize, const N: usize>(target: &Target<V::Scalar>, ld: usize, [i, j]: [usize; 2]) {
-    for column in 0..N {
-        for part in 0..R {
-            V::prefetch(target.c.wrapping_add(i + part * V::LANES + (j + column) * ld));
-        }
-    }
-}
-
 /// Packed panels and what becomes of their products.
 pub(crate) struct Block<'a, T> {
     /// Steps of the panels.
@@ -163,14 +194,12 @@ pub(crate) unsafe fn multiply<V: Vector, const R: usize, const N: usize>(block: 
     let (height, k) = (R * V::LANES, block.k);
     for j in (0..block.cols).step_by(N) {
         for i in (0..block.rows).step_by(height) {
-            for target in block.targets {
-                expect::<V, R, N>(target, block.ld, [block.first_row + i, block.first_col + j]);
-            }
+            let at = [block.first_row + i, block.first_col + j];
             // SAFETY: the caller's promise.
             unsafe {
-                let sums = product::<V, R, N>(k, block.a.add(i * k), block.b.add(j * k));
+                let sums = product::<V, R, N>(k, block.a.add(i * k), block.b.add(j * k), block.targets, block.ld, at);
                 for target in block.targets {
-                    add(&sums, target, block.ld, [block.first_row + i, block.first_col + j]);
+                    add(&sums, target, block.ld, at);
                 }
             }
         }
