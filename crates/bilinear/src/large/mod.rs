@@ -41,7 +41,7 @@ const STEPS: usize = 512;
 /// Bytes of A's panels: less than half of a second-level cache of 1 MiB.
 const A_BYTES: usize = 400 << 10;
 /// Columns of a panel of B for all threads, in bytes of one step: 256 steps of 16 KiB, 4 MiB.
-const B_BYTES: usize = 16 << 10;
+const B_BYTES: usize = 8 << 10;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 

@@ -66,6 +66,8 @@ unsafe fn product<V: Vector, const R: usize, const N: usize>(
     targets: &[Target<V::Scalar>],
     ld: usize,
     [i, j]: [usize; 2],
+    mut next: *const V::Scalar,
+    share: usize,
 ) -> [[V; R]; N] {
     let mut sums = [[V::ZERO; R]; N];
     let stretch = k / (N * targets.len() + 1);
@@ -80,6 +82,8 @@ unsafe fn product<V: Vector, const R: usize, const N: usize>(
             for _ in 0..stretch {
                 // SAFETY: the caller's promise.
                 unsafe {
+                    V::prefetch_far(next);
+                    next = next.wrapping_add(share);
                     step(&mut sums, a, b);
                     (a, b) = (a.add(R * V::LANES), b.add(N));
                 }
@@ -89,6 +93,8 @@ unsafe fn product<V: Vector, const R: usize, const N: usize>(
     for _ in stretch * N * targets.len()..k {
         // SAFETY: the caller's promise.
         unsafe {
+            V::prefetch_far(next);
+            next = next.wrapping_add(share);
             step(&mut sums, a, b);
             (a, b) = (a.add(R * V::LANES), b.add(N));
         }
@@ -192,12 +198,14 @@ pub(crate) struct Block<'a, T> {
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Vector, const R: usize, const N: usize>(block: &Block<'_, V::Scalar>) {
     let (height, k) = (R * V::LANES, block.k);
+    let tiles = block.rows.div_ceil(height);
+    let share = N.div_ceil(tiles);
     for j in (0..block.cols).step_by(N) {
         for i in (0..block.rows).step_by(height) {
             let at = [block.first_row + i, block.first_col + j];
             // SAFETY: the caller's promise.
             unsafe {
-                let sums = product::<V, R, N>(k, block.a.add(i * k), block.b.add(j * k), block.targets, block.ld, at);
+                let sums = product::<V, R, N>(k, block.a.add(i * k), block.b.add(j * k), block.targets, block.ld, at, block.b.wrapping_add((j + N) * k + i / height * share * k), share);
                 for target in block.targets {
                     add(&sums, target, block.ld, at);
                 }

@@ -41,6 +41,10 @@ pub(crate) trait Vector: Real {
     #[inline(always)]
     fn prefetch(_: *const Self::Scalar) {}
 
+    /// As [`Vector::prefetch`], for what is needed later: not in the first-level cache.
+    #[inline(always)]
+    fn prefetch_far(_: *const Self::Scalar) {}
+
     /// `self * factor + term`.
     #[inline(always)]
     fn fma(self, factor: Self, term: Self) -> Self {

@@ -82,6 +82,12 @@ macro_rules! register {
                 // SAFETY: every x86-64 processor has the instruction, and it reads nothing that the program sees.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
             }
+
+            #[inline(always)]
+            fn prefetch_far(address: *const $scalar) {
+                // SAFETY: likewise.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+            }
         }
     };
     (@operator $name:ident, $trait:ident, $function:ident, $instruction:ident) => {
