@@ -32,6 +32,7 @@ use crate::scheme::{Form, Scheme};
 use crate::small::{Call, Isa};
 use kernels::Kernels;
 use pack::{Part, Source};
+use std::ops::Range;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tile::{Block, Target};
@@ -122,8 +123,12 @@ impl<T: Element> Forms<T> {
 struct Plan {
     /// Blocks of the scheme.
     block: [usize; 3],
-    /// Rows of a panel of A, columns of a panel of B.
+    /// Panels of A that a block's rows are cut into, and the most rows of one.
+    parts: usize,
     rows: usize,
+    /// Rows of a tile.
+    tile: usize,
+    /// Columns of a panel of B.
     cols: usize,
     threads: usize,
 }
@@ -150,15 +155,25 @@ impl Plan {
         });
         let steps = STEPS.min(block[1].max(1));
         let fitting = (A_BYTES / size_of::<T>() / steps / kernels.rows).max(1);
-        // Every thread should find something to do.
-        let shared = block[0].div_ceil(kernels.rows).div_ceil(threads);
+        // As many for each thread, and about as large: nobody should wait for the last one.
+        let tiles = block[0].div_ceil(kernels.rows);
+        let parts = tiles.div_ceil(fitting).next_multiple_of(threads).min(tiles);
         let columns = (B_BYTES / size_of::<T>()).min(block[2]);
         Self {
             block,
-            rows: fitting.min(shared).max(1) * kernels.rows,
+            parts,
+            rows: tiles.div_ceil(parts) * kernels.rows,
+            tile: kernels.rows,
             cols: columns.next_multiple_of(kernels.cols),
             threads,
         }
+    }
+
+    /// The rows of a part: whole tiles, but for the last one.
+    fn part(&self, at: usize) -> Range<usize> {
+        let tiles = self.block[0].div_ceil(self.tile);
+        let row = |at: usize| (tiles * at / self.parts * self.tile).min(self.block[0]);
+        row(at)..row(at + 1)
     }
 
     /// Elements of a panel of A, and of B.
@@ -263,7 +278,7 @@ struct Work<'a, T: Element> {
     steps: &'a [Step],
     /// Panels of B, one or two.
     b: &'a [*mut T],
-    /// For each step the next rows that nobody has taken.
+    /// For each step the next part of the rows that nobody has taken.
     next: &'a [AtomicUsize],
     meeting: &'a Barrier,
 }
@@ -348,11 +363,12 @@ impl<T: Element> Work<'_, T> {
         };
         let targets: Vec<Target<T>> = w.iter().map(target).collect();
         loop {
-            let row = self.next[at].fetch_add(self.plan.rows, Ordering::Relaxed);
-            if row >= height {
+            let part = self.next[at].fetch_add(1, Ordering::Relaxed);
+            if part >= self.plan.parts {
                 return;
             }
-            let rows = self.plan.rows.min(height - row);
+            let Range { start: row, end } = self.plan.part(part);
+            let rows = end - row;
             let part = Part {
                 sources: &sources,
                 line_stride: strides[0],
