@@ -104,6 +104,20 @@ impl<T: Element> Forms<T> {
         self.products.len()
     }
 
+    /// Multiplications of blocks as a part of the definition's.
+    pub fn share(&self) -> f64 {
+        self.rank() as f64 / self.cut.iter().product::<usize>() as f64
+    }
+
+    /// Elements of an `m x n` product with `k` terms, `[m, n, k]`, that are read for sums of blocks, and read and written to add products up.
+    pub fn traffic(&self, [m, n, k]: [usize; 3]) -> f64 {
+        let [height, depth, width] = [(m, 0), (k, 1), (n, 2)].map(|(extent, at)| extent.div_ceil(self.cut[at]) as f64);
+        let terms = |of: usize| self.products.iter().map(|forms| forms[of].len()).sum::<usize>() as f64;
+        let sweeps = (width * size_of::<T>() as f64 / B_BYTES as f64).ceil();
+        let panels = (depth / STEPS as f64).ceil();
+        terms(0) * height * depth * sweeps + terms(1) * depth * width + 2.0 * terms(2) * height * width * panels
+    }
+
     /// Bound of the error of an element of `op(A) op(B)` with `k` terms in units of `(eps / 2) max|A| max|B|`, to first order, eps the
     /// distance from 1 to the next number of the type.
     ///

@@ -205,7 +205,16 @@ pub(crate) unsafe fn multiply<V: Vector, const R: usize, const N: usize>(block: 
             let at = [block.first_row + i, block.first_col + j];
             // SAFETY: the caller's promise.
             unsafe {
-                let sums = product::<V, R, N>(k, block.a.add(i * k), block.b.add(j * k), block.targets, block.ld, at, block.b.wrapping_add((j + N) * k + i / height * share * k), share);
+                let sums = product::<V, R, N>(
+                    k,
+                    block.a.add(i * k),
+                    block.b.add(j * k),
+                    block.targets,
+                    block.ld,
+                    at,
+                    block.b.wrapping_add((j + N) * k + i / height * share * k),
+                    share,
+                );
                 for target in block.targets {
                     add(&sums, target, block.ld, at);
                 }
