@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_blas_that_is_faster_than_the_own_tiles_is_kept() {
-        for (ratio, level) in [(0.84, None), (0.92, Some(1)), (1.1, Some(1))] {
+        for (ratio, level) in [(0.84, None), (0.92, Some(1)), (1.02, Some(1))] {
             assert_eq!(best::<f64>([4096; 3], 1, ratio, 52e9, BOTH), level, "{ratio}");
         }
     }
