@@ -1,10 +1,13 @@
 """Singular value decompositions on a GPU beside cuSOLVER's drivers and the CPU.
 
-    python bench/gpu_svd.py OUTPUT.json [--parts square,tall,numpy,auto,cpu] [--sizes 512,1024,...] [--seconds 240]
+    python bench/gpu_svd.py OUTPUT.json [--parts tall,numpy,square,constructed,auto,cpu] [--sizes 512,1024,...]
+        [--seconds 240]
 
 ``square``: data on the device, thin vectors and values only, float64 and float32, random and graded matrices (column j
 times 10^(-10 j / n)); beside them cuSOLVER's gesvd and gesvdj through torch and its polar Xgesvdp by itself.
-``tall``: 1,000,000 x 100, the same. ``numpy``: 4096 x 4096 from NumPy array to NumPy arrays. ``auto``: what
+``tall``: 1,000,000 x 100 and shorter ones, the same. ``constructed``: 12288 and 16384 against the singular values that
+the matrix was made from, U0 diag(sigma) V0^T with orthogonal factors of random matrices: ``values`` is the largest error
+of one in units of n eps sigma_1. ``numpy``: 4096 x 4096 from NumPy array to NumPy arrays. ``auto``: what
 ``gpu="auto"`` takes beside either engine, from n = 2 on, after a calibration. ``cpu``: gesdd on the CPU, gesvd up to
 2048.
 
@@ -238,6 +241,44 @@ def tall(polar: Polar, budget: Budget) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry is not None]
 
 
+def orthogonal(n: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator("cuda").manual_seed(seed)
+    q, r = torch.linalg.qr(torch.randn((n, n), dtype=torch.float64, device="cuda", generator=generator))
+    return q * r.diagonal().sign()
+
+
+def constructed(budget: Budget) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    for n in (12288, 16384):
+        if budget.left() < 30:
+            break
+        steps = torch.arange(n, dtype=torch.float64, device="cuda") / (n - 1)
+        spectra = {
+            "arithmetic": 1 - steps * (1 - 1e-6),
+            "geometric": 10.0 ** (-12 * steps),
+            # Four values, a quarter of the columns each, that differ by less than rounding within each.
+            "clustered": 10.0 ** (-2 * torch.floor(4 * steps).clamp(max=3)) * (1 - 1e-15 * steps),
+        }
+        left, right = orthogonal(n, 1), orthogonal(n, 2)
+        for name, sigma in spectra.items():
+            for dtype in ("float64", "float32"):
+                if budget.left() < 10:
+                    continue
+                a = ((left * sigma) @ right.T).to(getattr(torch, dtype))
+                x = lap.to_device(a.cpu().numpy())
+                seconds, found = timed(lambda x=x: lap.svd(x, False, gpu="require"), budget, calls=1)
+                assert found is not None
+                u, s, vh = (torch.from_numpy(part.numpy()).cuda() for part in found)
+                entry = {"n": n, "dtype": dtype, "spectrum": name, "seconds": seconds, **errors(a, u, s, vh.T, dtype)}
+                entry["values"] = ((s.double() - sigma).abs().max() / sigma[0]).item() / (n * EPS[dtype])
+                entries.append(entry)
+                print(entry, flush=True)
+                del a, x, found, u, s, vh
+                lap.trim()
+                torch.cuda.empty_cache()
+    return entries
+
+
 def from_numpy(budget: Budget) -> list[dict[str, Any]]:
     """Host to host at 4096."""
     entries: list[dict[str, Any]] = []
@@ -320,7 +361,7 @@ def cpu(sizes: list[int], budget: Budget) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path)
-    parser.add_argument("--parts", default="tall,numpy,square,auto,cpu")
+    parser.add_argument("--parts", default="tall,numpy,square,constructed,auto,cpu")
     parser.add_argument("--sizes", default="512,1024,2048,4096,8192")
     parser.add_argument("--seconds", type=float, default=280)
     given = parser.parse_args()
@@ -341,6 +382,7 @@ def main() -> None:
         "square": lambda: square(sizes, polar, budget),
         "tall": lambda: tall(polar, budget),
         "numpy": lambda: from_numpy(budget),
+        "constructed": lambda: constructed(budget),
         "auto": lambda: auto([n for n in many if n <= max(sizes)], budget),
         "cpu": lambda: cpu(sizes, budget),
     }

@@ -245,7 +245,7 @@ def calibrate(
     dtypes : iterable of str
         Element types.
     seconds : float
-        Time for one operation in one type on one engine.
+        Time for one operation in one type on one engine. Building a GPU's kernels, once for each machine, comes on top.
     progress : bool or callable
         True shows a bar on standard error; a function is called with the fraction done and what is measured.
 
@@ -296,6 +296,7 @@ def tune(
     *,
     seconds: float = 60.0,
     dtypes: Iterable[str] = _DTYPES,
+    only: Iterable[str] = (),
     progress: bool | Callable[[float, str], None] = False,
     reset: bool = False,
 ) -> TuningResult | None:
@@ -313,6 +314,8 @@ def tune(
         Time for all of it.
     dtypes : iterable of str
         Element types.
+    only : iterable of str
+        Only products whose line has one of these texts in it, as "of 4 x 4 x 4" for batches of that size.
     progress : bool or callable
         True shows a bar on standard error; a function is called with the fraction done and what is measured.
     reset : bool
@@ -327,6 +330,6 @@ def tune(
         return None
     tell = _bar if progress is True else (progress or None)
     names = [np.dtype(dtype).name for dtype in dtypes]
-    text, name, classes, ended, file, recalibrate = _native.tune(device, names, seconds, tell)
+    text, name, classes, ended, file, recalibrate = _native.tune(device, names, seconds, [*only], tell)
     found = [TunedClass(*fields) for fields in classes]
     return TuningResult(name, found, ended, None if file is None else str(file), recalibrate, text)

@@ -1307,6 +1307,8 @@ def dgemm_alpha(
     algorithm: _GemmAlgorithm = "auto",
     accuracy: float | None = None,
     out: NDArray[Any] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
     return_report: Literal[False] = False,
 ) -> _Array: ...
 @overload
@@ -1322,6 +1324,8 @@ def dgemm_alpha(
     algorithm: _GemmAlgorithm = "auto",
     accuracy: float | None = None,
     out: NDArray[Any] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
     return_report: Literal[True],
 ) -> tuple[_Array, Report]: ...
 @overload
@@ -1337,6 +1341,8 @@ def dgemm_alpha(
     algorithm: _GemmAlgorithm = "auto",
     accuracy: float | None = None,
     out: NDArray[Any] | None = None,
+    gpu: _Gpu = "auto",
+    device: _Device = None,
     return_report: bool = False,
 ) -> Any: ...
 
@@ -1420,6 +1426,10 @@ def calibrate(
     ops: Sequence[str], dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
 ) -> int: ...
 def tune(
-    device: str | int, dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
+    device: str | int,
+    dtypes: Sequence[str],
+    seconds: float,
+    only: Sequence[str],
+    progress: Callable[[float, str], object] | None,
 ) -> tuple[str, str, list[tuple[str, str, float, float, float, str | None]], str, PathLike[str] | None, bool]: ...
 def reset_tuning(device: str | int) -> bool: ...

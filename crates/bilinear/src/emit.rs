@@ -4,6 +4,8 @@
 //! stands just before the first product that needs it, a sum of products right after the last one that it needs, so that few
 //! values live at a time. A comment says what a sum of elements is where its line does not.
 
+pub mod blocks;
+
 use crate::dyadic::Dyadic;
 use crate::linear::{LinearProgram, Term};
 use crate::program::Program;
@@ -25,6 +27,17 @@ struct Line {
     name: String,
     value: Value,
     note: Option<String>,
+}
+
+impl Line {
+    /// `name = value` in OpenCL C.
+    fn text(&self) -> String {
+        let value = match &self.value {
+            Value::Sum([x, y]) => term_text(x, true) + &term_text(y, false),
+            Value::Product(x, y) => format!("{x} * {y}"),
+        };
+        format!("{} = {value}", self.name)
+    }
 }
 
 /// The program's lines, in order, and each element of C as a term.
@@ -205,6 +218,18 @@ fn with_note(line: String, note: Option<&String>) -> String {
     }
 }
 
+/// A term of a sum in OpenCL C, the first one or a later one.
+fn term_text((name, factor): &(String, Dyadic), first: bool) -> String {
+    let sign = match (first, factor.is_negative()) {
+        (true, false) => "",
+        (true, true) => "-",
+        (false, false) => " + ",
+        (false, true) => " - ",
+    };
+    let by = if factor.is_unit() { String::new() } else { format!("(REAL){} * ", factor.abs().to_f64()) };
+    format!("{sign}{by}{name}")
+}
+
 /// An OpenCL C function `name(a, b, c)` that sets c = A B. The elements of a, b and c lie row by row in private memory. `REAL`
 /// is the element type, defined before.
 ///
@@ -213,16 +238,6 @@ fn with_note(line: String, note: Option<&String>) -> String {
 pub fn opencl(program: &Program, name: &str) -> String {
     let Scheme { m, n, k, ring, .. } = program.scheme;
     assert_ne!(ring, Ring::Modulo2, "REAL is no field of two elements");
-    let term = |(name, factor): &(String, Dyadic), first: bool| {
-        let sign = match (first, factor.is_negative()) {
-            (true, false) => "",
-            (true, true) => "-",
-            (false, false) => " + ",
-            (false, true) => " - ",
-        };
-        let by = if factor.is_unit() { String::new() } else { format!("(REAL){} * ", factor.abs().to_f64()) };
-        format!("{sign}{by}{name}")
-    };
     let listing = Listing::of(program);
     let mut text = heading(program, "//");
     let _ = writeln!(text, "\nstatic inline void {name}(const REAL *a, const REAL *b, REAL *c) {{");
@@ -232,14 +247,10 @@ pub fn opencl(program: &Program, name: &str) -> String {
         }
     }
     for (count, line) in (1..).zip(&listing.lines) {
-        let value = match &line.value {
-            Value::Sum([x, y]) => term(x, true) + &term(y, false),
-            Value::Product(x, y) => format!("{x} * {y}"),
-        };
-        text += &with_note(format!("    const REAL {} = {value};", line.name), line.note.as_ref());
+        text += &with_note(format!("    const REAL {};", line.text()), line.note.as_ref());
         for (index, (result, after)) in listing.results.iter().enumerate() {
             if *after == count {
-                let _ = writeln!(text, "    c[{index}] = {};", term(result, true));
+                let _ = writeln!(text, "    c[{index}] = {};", term_text(result, true));
             }
         }
     }

@@ -26,11 +26,14 @@ pub(crate) struct Arguments {
     /// Element types, separated by commas [default: float64,float32,complex128,complex64].
     #[arg(long, value_delimiter = ',', value_parser = dtype)]
     dtype: Vec<DType>,
+    /// Only products whose line has one of these texts in it, as "of 4 x 4" for batches of that size; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
     /// Write the table to this file, in the form in which tables are shipped; measures against the rules.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Forget what was tuned on this machine, and do nothing else.
-    #[arg(long, conflicts_with_all = ["output", "dtype"])]
+    #[arg(long, conflicts_with_all = ["output", "dtype", "only"])]
     reset: bool,
 }
 
@@ -93,7 +96,7 @@ fn tuned(arguments: &Arguments) -> Result<u8, String> {
     }
     let plan = Plan { budget: Duration::from_secs_f64(arguments.seconds), ..Plan::default() };
     let dtypes = if arguments.dtype.is_empty() { plan.dtypes.clone() } else { arguments.dtype.clone() };
-    let plan = Plan { dtypes, from_rules: arguments.output.is_some(), ..plan };
+    let plan = Plan { dtypes, only: arguments.only.clone(), from_rules: arguments.output.is_some(), ..plan };
     catch_interrupts();
     let mut bar = Bar::default();
     let found = tune(device, &plan, &mut |done, text| bar.show(done, text), &|| INTERRUPTED.load(Ordering::Relaxed));

@@ -189,6 +189,11 @@ struct Heard {
 
 /// Runs the search; it is interrupted once `stop` says so of what was heard.
 fn search(gpu: &Gpu, seconds: f64, stop: fn(&Heard) -> bool) -> (Outcome, Heard) {
+    search_among(gpu, seconds, &[], stop)
+}
+
+/// Likewise, of products whose line has one of these texts in it.
+fn search_among(gpu: &Gpu, seconds: f64, only: &[&str], stop: fn(&Heard) -> bool) -> (Outcome, Heard) {
     let heard = Mutex::new(Heard::default());
     let hear = |what: &dyn Fn(&mut Heard)| what(&mut heard.lock().unwrap());
     let mut progress = |done: f64, text: &str| {
@@ -199,7 +204,12 @@ fn search(gpu: &Gpu, seconds: f64, stop: fn(&Heard) -> bool) -> (Outcome, Heard)
     };
     let mut found = |entry: &Entry| hear(&|heard| heard.found.push(*entry));
     let interrupt = || stop(&heard.lock().unwrap());
-    let plan = Plan { budget: Duration::from_secs_f64(seconds), dtypes: vec![DType::Float32], from_rules: true };
+    let plan = Plan {
+        budget: Duration::from_secs_f64(seconds),
+        dtypes: vec![DType::Float32],
+        only: only.iter().map(|text| text.to_string()).collect(),
+        from_rules: true,
+    };
     let outcome = tune(gpu, &plan, None, Watch { progress: &mut progress, found: &mut found, interrupt: &interrupt });
     (outcome, heard.into_inner().unwrap())
 }
@@ -238,6 +248,19 @@ fn a_search_tells_its_progress_and_each_class_and_what_it_finds_is_no_noise() {
             None => assert_eq!(before, after, "{row:?}"),
         }
     }
+}
+
+#[test]
+fn a_search_takes_only_the_products_whose_line_has_the_text() {
+    let Some(gpu) = gpu() else { return };
+    let _alone = alone();
+    let (outcome, heard) = search_among(&gpu, 600.0, &["no such product", "NN 64 x 64 x 64"], never_ends);
+    assert_eq!(outcome.ended, Ended::Done);
+    let lines: Vec<String> = outcome.rows.iter().map(|row| row.target.to_string()).collect();
+    assert_eq!(lines, ["float32 NN 64 x 64 x 64"]);
+    assert!(heard.texts.iter().all(|text| text == "done" || text.contains("NN 64 x 64 x 64")), "{:?}", heard.texts);
+    let (outcome, _) = search_among(&gpu, 600.0, &["no such product"], never_ends);
+    assert_eq!((outcome.ended, outcome.rows.len()), (Ended::Done, 0));
 }
 
 #[test]

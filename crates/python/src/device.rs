@@ -418,7 +418,13 @@ fn number(object: &Bound<'_, PyAny>) -> Option<Complex64> {
 }
 
 /// An operand of a product that has `common` type, on the device: what is on the host, or of another type, goes there.
-fn operand<'py>(object: &Bound<'py, PyAny>, name: &str, device: Device, common: ElementType) -> PyResult<DeviceArray> {
+pub(crate) fn operand<'py>(
+    operation: &str,
+    object: &Bound<'py, PyAny>,
+    name: &str,
+    device: Device,
+    common: ElementType,
+) -> PyResult<DeviceArray> {
     let py = object.py();
     let array = device_array(object);
     if let Some(array) = &array
@@ -431,20 +437,20 @@ fn operand<'py>(object: &Bound<'py, PyAny>, name: &str, device: Device, common: 
         (Some(bits), ElementType::Half(_)) => send_bits(py, &bits, device),
         (Some(bits), ElementType::Lapack(dtype)) => {
             let wide = as_half(bits.object(), bits.half)?.call_method1("astype", (dtype.name(),))?;
-            send(py, &Input::new(&wide, "matmul", name)?, device)
+            send(py, &Input::new(&wide, operation, name)?, device)
         }
-        (None, common) => send(py, &Input::new(&host, "matmul", name)?.cast(common.sums())?, device),
+        (None, common) => send(py, &Input::new(&host, operation, name)?.cast(common.sums())?, device),
     }
 }
 
 /// The element type of an operand.
-fn type_of(object: &Bound<'_, PyAny>, name: &str) -> PyResult<ElementType> {
+pub(crate) fn type_of(operation: &str, object: &Bound<'_, PyAny>, name: &str) -> PyResult<ElementType> {
     if let Some(array) = device_array(object) {
         return Ok(array.dtype());
     }
     match Bits::of(object)? {
         Some(bits) => Ok(bits.half.into()),
-        None => Input::new(object, "matmul", name).map(|input| input.dtype().into()),
+        None => Input::new(object, operation, name).map(|input| input.dtype().into()),
     }
 }
 
@@ -458,7 +464,7 @@ pub(crate) fn multiply<'py>(
     let py = a.py();
     let known = [device_array(a), device_array(b)];
     let device = known.iter().flatten().next().map_or(Device::Auto, DeviceArray::device);
-    let types = [type_of(a, "x1")?, type_of(b, "x2")?];
+    let types = [type_of("matmul", a, "x1")?, type_of("matmul", b, "x2")?];
     let common = if types[0] == types[1] { types[0] } else { common_dtype(types[0].sums(), types[1].sums()).into() };
     let sums = match dtype.map(dtype_name).transpose()?.as_deref() {
         None => Sums::Rounded,
@@ -469,8 +475,8 @@ pub(crate) fn multiply<'py>(
             return Err(bad("matmul", &text));
         }
     };
-    let a = operand(a, "x1", device, common)?;
-    let b = operand(b, "x2", device, common)?;
+    let a = operand("matmul", a, "x1", device, common)?;
+    let b = operand("matmul", b, "x2", device, common)?;
     let (a_axes, b_axes) = (a.shape().len(), b.shape().len());
     matmul_shapes(py, a_axes, b_axes)?;
     let a_matrix = if a_axes == 1 { a.with_axis(0) } else { a };

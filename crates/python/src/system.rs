@@ -320,11 +320,12 @@ pub(crate) fn tune(
     device: &Bound<'_, PyAny>,
     dtypes: Vec<String>,
     seconds: f64,
+    only: Vec<String>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(String, &'static str, Vec<TunedClass>, &'static str, Option<PathBuf>, bool)> {
     let device = tunable(device)?;
     let dtypes = dtypes.iter().map(|name| dtype_named(name)).collect::<PyResult<Vec<_>>>()?;
-    let plan = Plan { budget: budget("tune", seconds)?, dtypes, ..Plan::default() };
+    let plan = Plan { budget: budget("tune", seconds)?, dtypes, only, ..Plan::default() };
     let (mut broken, stop) = (None, AtomicBool::new(false));
     let mut tell = |fraction: f64, text: &str| {
         Python::attach(|py| {

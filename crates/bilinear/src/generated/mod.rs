@@ -35,5 +35,13 @@ pub fn files() -> Vec<(String, String)> {
     files.push(("bilinear/src/generated/steps.rs".to_string(), tables::rust(over_blocks)));
     let path = "opencl/kernels/matrix_multiply/alphatensor_49.cl";
     files.push((path.to_string(), emit::opencl(&program("alphatensor"), "alphatensor_49")));
+    let halves = [("strassen_7", scheme_of_strassen()), ("winograd_7", scheme_of_winograd())];
+    let halves = halves.map(|(name, scheme)| (name, Program::new(scheme)));
+    let quarters = ["strassen", "winograd", "alphatensor", "rank48"].map(program);
+    let quarters = ["strassen_49", "winograd_49", "alphatensor_49", "rank_48"].into_iter().zip(quarters);
+    for (name, program) in halves.into_iter().chain(quarters) {
+        let path = format!("opencl/kernels/matrix_multiply/fast/{name}.cl");
+        files.push((path, emit::blocks::opencl(&program)));
+    }
     files
 }

@@ -3,7 +3,10 @@
 //! For each operation and type a grid of sizes is measured: large batches, then single matrices, then small batches, each
 //! from the cheapest point to the dearest, until the time budget is used up: what is left is extrapolated from what was
 //! measured (see `model::Table`). Large batches come first because a CPU computes them on threads of their own, which a
-//! BLAS's threads disturb: these go on spinning for an eighth of a second after the last single matrix. Points are round
+//! BLAS's threads disturb: these go on spinning for an eighth of a second after the last single matrix. On a GPU single
+//! matrices come first, from a few sizes far apart to all of them: there a call takes about as long at any small size, and
+//! what lies beyond the largest measured one would be told from its launches alone. Building kernels, once for each
+//! machine, is not counted. Points are round
 //! numbers but no powers of two, at which kernels are faster than at the sizes beside them, and the sides at which LAPACK
 //! changes its algorithm.
 //!
@@ -20,6 +23,7 @@ pub(crate) use runner::fill;
 use super::model::{Case, Direction, Form, Model, OpKind, neighbours};
 use crate::report::Engine;
 use lapack_ai_core::DType;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// Calls that take longer are measured without warming up, and at most twice.
@@ -29,8 +33,9 @@ const UNEXPECTED: f64 = 5.0;
 /// Seconds of calls that make one point's time certain enough.
 const ENOUGH: f64 = 1e-3;
 const MOST_SAMPLES: usize = 7;
-/// Parts of the budget at which the first visits of large batches, single matrices and small batches must have ended.
-const FIRST_VISITS: [f64; 3] = [0.25, 0.6, 0.7];
+/// Parts of the budget at which the first visits of large batches, single matrices and small batches must have ended, on a
+/// CPU; of single matrices, large batches and small ones on a GPU.
+const FIRST_VISITS: [[f64; 3]; 2] = [[0.25, 0.6, 0.7], [0.6, 0.75, 0.85]];
 /// Matrices from which a batch is taken for large: more than most machines have threads.
 const LARGE_BATCH: usize = 64;
 /// How long the threads of a BLAS spin.
@@ -137,24 +142,37 @@ fn table(
     let mut order: Vec<usize> = (0..cases.len()).filter(wanted).collect();
     let is_batch = |point: usize| cases[point].batch > 1;
     let turn = |point: usize| match cases[point].batch {
-        LARGE_BATCH.. => 0,
-        1 => 1,
+        LARGE_BATCH.. => usize::from(on_gpu),
+        1 => usize::from(!on_gpu),
         _ => 2,
     };
-    order.sort_by(|a, b| turn(*a).cmp(&turn(*b)).then(plain[*a].total_cmp(&plain[*b])));
+    let level = |point: usize| if on_gpu && !is_batch(point) { level(&axes, point) } else { 0 };
+    order.sort_by(|a, b| (turn(*a), level(*a)).cmp(&(turn(*b), level(*b))).then(plain[*a].total_cmp(&plain[*b])));
     if !on_gpu && order.first().is_some_and(|first| turn(*first) == 0) {
         std::thread::sleep(SPINNING.min(plan.budget / 8));
     }
-    let begin = Instant::now();
+    let spent = Cell::new(0.0);
     let budget = plan.budget.as_secs_f64();
     // Seconds that a point may take if all must end at `part` of the budget.
     let share = |point: usize, part: f64| {
-        let left = part * budget - begin.elapsed().as_secs_f64();
+        let left = part * budget - spent.get();
         (SHARES[usize::from(is_batch(point))] * budget).min(left)
     };
     // Of the call, and of its kernels alone.
     let mut visit = |point: usize, expected: f64, share: f64| -> Option<[f64; 2]> {
-        let taken = typical(&mut || measure(&cases[point], engine), expected, share)?;
+        let (begin, mut calls) = (Instant::now(), Vec::new());
+        let mut call = || {
+            let taken = measure(&cases[point], engine)?;
+            calls.push(taken.total);
+            Some(taken)
+        };
+        let taken = typical(&mut call, expected, share);
+        let building = match calls[..] {
+            [first, second, ..] if on_gpu && first > UNEXPECTED * second => first - second,
+            _ => 0.0,
+        };
+        spent.set(spent.get() + begin.elapsed().as_secs_f64() - building);
+        let taken = taken?;
         let kernels = (taken.total - taken.transfer) / model.plain(engine, &cases[point])?;
         Some([taken.total / plain[point], kernels])
     };
@@ -163,7 +181,7 @@ fn table(
     // How far plain rates are off where the last points lay: what the next one will take.
     let mut off = 1.0;
     for point in order {
-        let share = share(point, FIRST_VISITS[turn(point)]);
+        let share = share(point, FIRST_VISITS[usize::from(on_gpu)][turn(point)]);
         if off * plain[point] < share
             && let Some([ratio, of_kernels]) = visit(point, off * plain[point], share)
         {
@@ -186,6 +204,18 @@ fn table(
     }
     model.put((engine, op, dtype), axes, &kernels);
     count
+}
+
+/// How fine a grid must be to have this point, if its axes' points are halved again and again: 0 for the first point of each.
+fn level(axes: &[Vec<f64>], point: usize) -> u32 {
+    let (mut rest, mut sum) = (point, 0);
+    for axis in axes.iter().rev() {
+        let place = rest % axis.len();
+        rest /= axis.len();
+        let finest = axis.len().next_power_of_two().trailing_zeros();
+        sum += if place == 0 { 0 } else { finest.saturating_sub(place.trailing_zeros()) };
+    }
+    sum
 }
 
 /// The measured points and their ratios, those first that exceed their neighbours' mean most.
@@ -322,6 +352,35 @@ mod tests {
         let case = Case::matrix(OpKind::Cholesky, Float64, 2000, 2000);
         let error = model.seconds(Engine::Cpu, &case).unwrap() / (case.flops_each() * 1e-9);
         assert!((0.3..3.0).contains(&error), "{error}");
+    }
+
+    #[test]
+    fn a_gpu_is_measured_at_large_sizes_before_all_small_ones_and_building_is_not_counted() {
+        let mut model = Model::new(Rates::cpu(2), Some((Rates::gpu(3e13, 6e13, 4e12), &[OpKind::Svd])));
+        let mut built = std::collections::HashSet::new();
+        // 3 ms more than plain rates say, and 50 ms to build what each size needs.
+        let plain = Rates::gpu(3e13, 6e13, 4e12);
+        let mut measure = |case: &Case, _| {
+            let building = if built.insert(case.n) { 50e-3 } else { 0.0 };
+            let total = building + 3e-3 + plain.seconds(Engine::OpenCl, case)?;
+            std::thread::sleep(Duration::from_secs_f64(total));
+            Some(Measured { total, transfer: 0.0 })
+        };
+        let budget = Duration::from_millis(400);
+        calibrate(&mut model, &Plan { budget, ..plan(Engine::OpenCl, OpKind::Svd) }, &mut measure, &mut |_, _| {});
+        for n in [3, 100, 200, 700] {
+            let case = Case::matrix(OpKind::Svd, Float64, n, n);
+            let truth = 3e-3 + plain.seconds(Engine::OpenCl, &case).unwrap();
+            let error = model.predict(&case, Moves::all(&case)).gpu_total().unwrap() / truth;
+            assert!((0.5..2.0).contains(&error), "{n}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_grid_is_refined_from_its_ends_and_middles() {
+        let axes = vec![vec![0.0; 5], vec![0.0; 2]];
+        let levels: Vec<u32> = (0..10).map(|point| level(&axes, point)).collect();
+        assert_eq!(levels, [0, 1, 3, 4, 2, 3, 3, 4, 1, 2]);
     }
 
     #[test]

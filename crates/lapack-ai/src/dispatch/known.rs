@@ -117,6 +117,20 @@ impl Known {
         self.measure(Some(slot), &[case.op], &[case.dtype], BUDGET, &mut |_, _| {});
     }
 
+    /// What the device reaches, measured now if nobody has: some milliseconds on a GPU. What the driver says if that fails.
+    pub(crate) fn rates(&self, slot: &'static Slot) -> Option<Rates> {
+        let _one_at_a_time = one_at_a_time();
+        if !self.model().has_rates() {
+            let mut model = unmeasured(self.info);
+            model.restore(self.model().save());
+            if measure_rates(slot, &mut model).is_ok() {
+                *self.model.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(model);
+                self.save();
+            }
+        }
+        self.model().device_rates().map(|(rates, _)| rates)
+    }
+
     /// Measures operations in the given types and keeps the result. Returns the number of points.
     fn measure(
         &self,

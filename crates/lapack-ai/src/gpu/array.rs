@@ -21,6 +21,7 @@ use std::time::Duration;
 
 pub use super::array_product::{Sums, matmul_on_device};
 pub use super::array_svd::{DeviceSvd, prefers_device, svd_on_device};
+pub use super::gemm_alpha::gemm_alpha_on_device;
 use super::transfer::{Packing, Source, Target, download, upload};
 pub use lapack_ai_opencl::kernels::norm::Norm;
 

@@ -198,7 +198,7 @@ pub(super) fn stepped_in(operation: &'static str, a: &DeviceArray, done: Report,
 }
 
 /// NumPy's broadcasting of leading dimensions.
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let axes = a.len().max(b.len());
     let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(axes).map_or(1, |axis| shape[axis]);
     let one = |axis| match (extent(a, axis), extent(b, axis)) {
@@ -290,12 +290,12 @@ fn multiply(
 }
 
 /// An array whose matrices follow each other at one stride, as a batch.
-fn view<'a, E: Element>(array: &'a DeviceArray, batch: &[usize], dtype: E) -> Outcome<DeviceView<'a, E>> {
+pub(super) fn view<'a, E: Element>(array: &'a DeviceArray, batch: &[usize], dtype: E) -> Outcome<DeviceView<'a, E>> {
     array.matrices(batch, dtype).expect("packed where it was not")
 }
 
 /// A packed copy with the leading dimensions `batch`.
-fn spread(array: &DeviceArray, batch: &[usize]) -> Outcome<DeviceArray> {
+pub(super) fn spread(array: &DeviceArray, batch: &[usize]) -> Outcome<DeviceArray> {
     let mut view = array.clone();
     while view.shape.len() < batch.len() + 2 {
         view = view.with_axis(0);

@@ -7,6 +7,7 @@ pub mod array;
 mod array_product;
 mod array_svd;
 mod chunks;
+mod gemm_alpha;
 pub(crate) mod half;
 pub(crate) mod matmul;
 pub(crate) mod svd;

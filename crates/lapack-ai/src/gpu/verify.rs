@@ -9,11 +9,13 @@
 //!   that is wrong by more than rounding escapes only if x hides it, which for random reals has probability 0.
 //!
 //! Errors up to `4 (k + n + 8) eps` of the bound count as rounding, and what the operands lose where they are rounded first. Of
-//! products of 16-bit matrices samples are checked, with the rounding of the result allowed for.
+//! products of 16-bit matrices samples are checked, with the rounding of the result allowed for; of products by a scheme with fewer
+//! multiplications likewise, with the scheme's error bound.
 //!
 //! Source: Freivalds, Probabilistic machines can use less running time, IFIP Congress 1977.
 
 use lapack_ai_core::{Complex64, DType, Half, Scalar};
+use lapack_ai_opencl::kernels::norm::{self, Norm};
 use lapack_ai_opencl::kernels::{DeviceView, check, gemm_mixed::HalfProduct};
 use lapack_ai_opencl::{Fault, FaultKind, Gpu};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -128,6 +130,35 @@ pub(crate) fn sample(
         |sample| tolerance * sample.bound,
         |positions| check::check_samples(gpu, Complex64::new(1.0, 0.0), (a, false), (b, false), c, positions),
     )
+}
+
+/// Compares some elements of `c = alpha a b` by a scheme whose error bound is `bound (eps / 2) max|a| max|b|`, that of the ordinary
+/// product where `bound` is 0. Returns the time it took.
+///
+/// # Errors
+/// As [`sample`].
+pub(crate) fn sample_of_scheme(
+    gpu: &Gpu,
+    alpha: f64,
+    a: DeviceView<'_>,
+    b: DeviceView<'_>,
+    c: DeviceView<'_>,
+    bound: f64,
+) -> Result<Duration, Fault> {
+    let started = Instant::now();
+    // NaN stays NaN: nothing can be said of elements to which a scheme has spread it.
+    let larger = |x: f64, y: f64| if x >= y || x.is_nan() { x } else { y };
+    let largest = |view| norm::norm(gpu, Norm::Max, view).map(|all| all.into_iter().fold(0.0, larger));
+    let of_scheme =
+        if bound > 0.0 { alpha.abs() * bound * eps(c.dtype()) / 2.0 * largest(a)? * largest(b)? } else { 0.0 };
+    let tolerance = SLACK * (a.shape()[2] + 8) as f64 * eps(c.dtype());
+    compare(
+        gpu,
+        c.shape(),
+        |sample| of_scheme + tolerance * sample.bound,
+        |positions| check::check_samples(gpu, Complex64::new(alpha, 0.0), (a, false), (b, false), c, positions),
+    )?;
+    Ok(started.elapsed())
 }
 
 /// As [`sample`], for the product of 16-bit matrices.

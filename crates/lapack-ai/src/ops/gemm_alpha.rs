@@ -18,7 +18,7 @@ use lapack_ai_bilinear::small::Strides;
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Code, Error, Layout, Matrix, MatrixView, Result};
 use ways::{Choice, GemmScalar, Product, Way};
 
-const OPERATION: &str = "dgemm_alpha";
+pub(crate) const OPERATION: &str = "dgemm_alpha";
 /// Seconds of a 4 x 4 product from memory to memory, for deciding about threads only.
 const SECONDS_OF_A_BLOCK: f64 = 20e-9;
 
@@ -211,7 +211,7 @@ fn spacing<T: GemmScalar>(matrices: &BatchView<'_, T>) -> Option<usize> {
 
 /// The error for a choice that cannot be had.
 #[cold]
-fn refused(why: ways::Refused) -> Error {
+pub(crate) fn refused(why: ways::Refused) -> Error {
     Error::text(Code::BadOption, OPERATION, why.to_string()).argument(Argument::keyword("accuracy"))
 }
 

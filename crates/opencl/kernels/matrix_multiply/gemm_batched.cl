@@ -2,7 +2,8 @@
 //
 // The contract is that of gemm.cl, with strides of 1 where the options say so. Such a product is bound by memory: a
 // work-group reads the whole of A and B of GROUP triples into local memory in accesses of VEC elements, neighbouring items
-// neighbouring ones, computes with TM x TN elements of C to a work-item, and writes C by way of local memory in the same manner.
+// neighbouring ones, computes with TM x TN elements of C to a work-item, and writes C by way of local memory in the same manner:
+// at once where an item has 16 bytes of a column, its neighbours the bytes beside them, and a column is 64 bytes or more.
 //
 //   -DM -DN -DK             extents of op(A) and op(B), M x K and K x N
 //   -DTM -DTN               divide M and N
@@ -12,15 +13,16 @@
 //   -DA_K -DB_K             1: the operand's stride along k is 1; 0: the one along m or n is
 //
 // What brings matrices into local memory and back stands in batched_tiles.cl. Local memory:
-// GROUP * (M * K + K * N + 2 * PAD) elements; C takes the place of A and B.
+// GROUP * (A_PITCH + B_PITCH) elements, or GROUP * C_PITCH: C takes the place of A and B.
 
 #define A_LINE (A_K ? K : M)
 #define A_LINES (A_K ? M : K)
 #define B_LINE (B_K ? K : N)
 #define B_LINES (B_K ? N : K)
-#define A_PITCH (M * K + PAD)
-#define B_PITCH (K * N + PAD)
-#define C_PITCH (M * N + PAD)
+#define A_PITCH (A_LINES * LINE_PITCH(A_LINE) + PAD)
+#define B_PITCH (B_LINES * LINE_PITCH(B_LINE) + PAD)
+#define C_PITCH (N * LINE_PITCH(M) + PAD)
+#define DIRECT (VEC > 1 && TM == VEC && M * sizeof(REAL) >= 64)
 #define LOCAL_AB (GROUP * (A_PITCH + B_PITCH))
 #define LOCAL_C (GROUP * C_PITCH)
 
@@ -61,8 +63,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
                 }
             }
             if (slot < taken) {
-                __local const REAL *p = a_tile + (slot * A_PITCH + (A_K ? i * K : i));
-                __local const REAL *q = b_tile + (slot * B_PITCH + (B_K ? j * K : j));
+                __local const REAL *p = a_tile + (slot * A_PITCH + (A_K ? i * LINE_PITCH(K) : i));
+                __local const REAL *q = b_tile + (slot * B_PITCH + (B_K ? j * LINE_PITCH(K) : j));
 #pragma unroll
                 for (int l = 0; l < K; l += VEC) {
                     REAL x[VEC][TM], y[VEC][TN];
@@ -71,7 +73,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
 #pragma unroll
                         for (int s = 0; s < (A_K ? VEC : TM); s += VEC) {
                             REAL v[VEC];
-                            *(V *)v = *(__local const V *)(A_K ? p + (r * K + l) : p + ((l + r) * M + s));
+                            *(V *)v = *(__local const V *)(A_K ? p + (r * LINE_PITCH(K) + l) : p + ((l + r) * LINE_PITCH(M) + s));
 #pragma unroll
                             for (int o = 0; o < VEC; o++) {
                                 x[A_K ? o : r][A_K ? r : s + o] = v[o];
@@ -83,7 +85,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
 #pragma unroll
                         for (int s = 0; s < (B_K ? VEC : TN); s += VEC) {
                             REAL v[VEC];
-                            *(V *)v = *(__local const V *)(B_K ? q + (r * K + l) : q + ((l + r) * N + s));
+                            *(V *)v = *(__local const V *)(B_K ? q + (r * LINE_PITCH(K) + l) : q + ((l + r) * LINE_PITCH(N) + s));
 #pragma unroll
                             for (int o = 0; o < VEC; o++) {
                                 y[B_K ? o : r][B_K ? r : s + o] = v[o];
@@ -104,6 +106,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
+        Begin begin = BEGIN(2, c_bs, first, batch);
 #pragma unroll
         for (int piece = 0; piece < PIECES; piece++) {
             int e = lid + piece * ITEMS, slot = e / PER_TRIPLE, i = e % (M / TM) * TM, j = e % PER_TRIPLE / (M / TM) * TN;
@@ -111,14 +114,25 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm_batched(
 #pragma unroll
                 for (int s = 0; s < TN; s++) {
 #pragma unroll
-                    for (int r = 0; r < TM; r++) {
-                        tile[slot * C_PITCH + (j + s) * M + i + r] = sum[piece][r][s];
+                    for (int r = 0; r < TM; r += VEC) {
+                        REAL v[VEC];
+#pragma unroll
+                        for (int o = 0; o < VEC; o++) {
+                            v[o] = sum[piece][r + o][s];
+                        }
+                        if (DIRECT) {
+                            put_scaled((__global V *)(FIRST(c + c_off, begin) + (begins(begin, slot) + (j + s) * c_ld + i + r)), *(V *)v, alpha, beta);
+                        } else {
+                            *(__local V *)(tile + (slot * C_PITCH + (j + s) * LINE_PITCH(M) + i + r)) = *(V *)v;
+                        }
                     }
                 }
             }
         }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        store(c + c_off, tile, c_ld, BEGIN(2, c_bs, first, batch), M, N, C_PITCH, taken, lid, alpha, beta);
-        barrier(CLK_LOCAL_MEM_FENCE);
+        if (!DIRECT) {
+            barrier(CLK_LOCAL_MEM_FENCE);
+            store(c + c_off, tile, c_ld, begin, M, N, C_PITCH, taken, lid, alpha, beta);
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
     }
 }

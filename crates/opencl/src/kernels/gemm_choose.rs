@@ -34,7 +34,7 @@ static BATCHED: Source = Source {
 };
 
 /// Work-items of the batched kernel, by rule.
-const ITEMS: usize = 128;
+const ITEMS: usize = 64;
 
 /// A program, and how its groups share the work.
 pub(super) struct Call {
@@ -77,8 +77,17 @@ impl Place {
     }
 }
 
-/// The kernel for a shape (batch, m, n, k), places of A and B, and whether C's columns are contiguous.
-pub(super) type Choose = fn(&Gpu, [usize; 4], Place, Place, bool) -> Call;
+/// What of C decides on a kernel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// Whether its columns are contiguous.
+    pub(super) turned: bool,
+    /// Whether it is read too.
+    pub(super) update: bool,
+}
+
+/// The kernel for a shape (batch, m, n, k), places of A and B, and C.
+pub(super) type Choose = fn(&Gpu, [usize; 4], Place, Place, Target) -> Call;
 
 /// What a device's configurations are taken from beside the rules.
 pub(crate) struct Choices(RwLock<Arc<Tables>>);
@@ -161,17 +170,17 @@ fn chosen(gpu: &Gpu, problem: &Problem, rule: Config, call: impl Fn(Config) -> C
 }
 
 /// Double precision on NVIDIA's matrix units.
-pub(super) fn f64_mma(gpu: &Gpu, shape: [usize; 4], a: Place, b: Place, turned: bool) -> Call {
+pub(super) fn f64_mma(gpu: &Gpu, shape: [usize; 4], a: Place, b: Place, c: Target) -> Call {
     let problem = Problem { dtype: DType::Float64, shape, a, b };
     let rule = f64_mma_by_rule(shape, gpu.info().compute_units as usize, a, b);
-    chosen(gpu, &problem, Config::F64Mma(rule), |config| in_tiles(&F64_MMA, problem, config, turned))
+    chosen(gpu, &problem, Config::F64Mma(rule), |config| in_tiles(&F64_MMA, problem, config, c.turned))
 }
 
 /// Single precision with NVIDIA's copies beside the computation.
-pub(super) fn f32_async(gpu: &Gpu, shape: [usize; 4], a: Place, b: Place, turned: bool) -> Call {
+pub(super) fn f32_async(gpu: &Gpu, shape: [usize; 4], a: Place, b: Place, c: Target) -> Call {
     let problem = Problem { dtype: DType::Float32, shape, a, b };
-    let rule = f32_async_by_rule(shape, gpu.info().compute_units as usize, a, b);
-    chosen(gpu, &problem, Config::F32Async(rule), |config| in_tiles(&F32_ASYNC, problem, config, turned))
+    let rule = f32_async_by_rule(shape, gpu.info().compute_units as usize, [a, b], c.update);
+    chosen(gpu, &problem, Config::F32Async(rule), |config| in_tiles(&F32_ASYNC, problem, config, c.turned))
 }
 
 fn in_tiles(source: &'static Source, problem: Problem, config: Config, turned: bool) -> Call {
@@ -226,7 +235,7 @@ pub(super) fn batched(gpu: &Gpu, kind: &str, problem: Problem, c_even: bool) -> 
     Some((call, group))
 }
 
-/// Tiles, warps, slots and groups on a unit are the best of those that were measured on an H100.
+/// Tiles, warps, slots and groups on a unit are the best of those that were measured on an H100 and, for batches, on an H200.
 fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Place) -> F64Mma {
     let tiles = |rows: usize, cols: usize| m.div_ceil(rows) * n.div_ceil(cols) * batch;
     let large = large_tile_pays([batch, m, n], units);
@@ -244,16 +253,18 @@ fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Plac
     };
     // Extents of a group's and a warp's part of C, BK, STAGES, walk, and how it is put to the compiler.
     let ([bm, bn], [wm, wn], bk, stages, walk, put) = match k {
-        _ if m.max(n) <= 32 => ([64, 32], [32, 16], 16, 3, 0, FREE),
-        _ if few || (batch > 1 && m.max(n) <= 64) => ([64, 32], [32, 16], 16, 3, 0, SPREAD),
+        _ if m.max(n) <= 32 => ([32, 32], [16, 16], 16, 4, 0, FREE),
+        _ if few => ([64, 32], [32, 16], 16, 3, 0, SPREAD),
+        _ if batch > 1 && m.max(n) <= 64 => ([64, 64], [32, 32], 16, 3, 0, SPREAD),
+        _ if batch > 1 && k <= 128 => ([64, 32], [32, 16], 16, 3, 4, FREE),
         _ if batch > 1 && k <= 512 => ([64, 64], [32, 32], 16, 3, 0, usual),
         // Short: bound by the stores of C, for which the operands of the next tile need not wait.
         0..=32 if many => ([128, 64], [64, 32], 16, 2, 0, FREE),
         0..=32 if some => ([64, 64], [32, 32], 16, 3, 4, ORDERED),
         33..=64 if many => ([128, 64], [64, 32], 8, 4, 4, SPREAD),
         33..=64 if some => ([64, 32], [32, 16], 16, 3, 4, FREE),
-        65..=128 if many => ([128, 64], [64, 32], 16, 2, 4, FREE),
-        65..=128 if some => ([64, 64], [32, 32], 16, 3, 4, SPREAD),
+        65..=128 if many => ([64, 32], [32, 32], 16, 4, 4, FREE),
+        65..=128 if some => ([64, 32], [32, 32], 16, 4, 4, SPREAD),
         0..=512 => ([64, 64], [32, 32], 16, 3, 0, usual),
         _ if large && plain => ([128, 128], [32, 32], 8, 3, 0, FREE),
         _ if large && a.wide && b.wide => ([128, 64], [64, 32], 16, 2, 0, FREE),
@@ -265,7 +276,7 @@ fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Plac
 }
 
 /// Likewise.
-fn f32_async_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Place) -> F32Async {
+fn f32_async_by_rule([batch, m, n, k]: [usize; 4], units: usize, [a, b]: [Place; 2], update: bool) -> F32Async {
     let tiles = |rows: usize, cols: usize| m.div_ceil(rows) * n.div_ceil(cols) * batch;
     // Copies of 4 bytes leave no registers for the larger part of a work-item.
     let wide = F32Async::bytes(a) + F32Async::bytes(b) == 32;
@@ -276,17 +287,25 @@ fn f32_async_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Pl
         true if tiles(64, 64) <= 2 * units => ([64, 64], [8, 8], 3),
         _ => ([128, 64], [8, 8], 3),
     };
-    let walk = if k <= 128 && batch == 1 && tiles(bm, bn) > 4 * units { 2 } else { 0 };
+    // A group that reads C waits for it: with few terms more groups on a unit hide that, not the next tile's operands.
+    let short = k <= 128 && !(update && k <= 32);
+    let walk = if short && batch == 1 && tiles(bm, bn) > 4 * units { 2 } else { 0 };
     F32Async { bm, bn, tm, tn, stages, walk }
 }
 
+/// The best of what was measured on an H200: small groups of small parts, whose columns are stored at once where they can be.
 fn batched_by_rule(problem: &Problem) -> Option<Batched> {
     let [_, m, n, k] = problem.shape;
-    let (tm, tn) = (part_of(m)?, part_of(n)?);
-    let each = (m * k + k * n) * problem.dtype.size();
-    // About 16 KB of A and B to a group: several groups on a unit, one computing while others load.
-    let group = (16384 / each).max(1);
-    let group = if group == 1 && each <= 16384 { 2 } else { group };
+    let access = 16 / problem.dtype.size();
+    let part =
+        |extent: usize, wanted: usize| if extent.is_multiple_of(wanted) { Some(wanted) } else { part_of(extent) };
+    // Longer matrices are loaded from local memory more often, unless the parts are larger; the shortest are one part.
+    let few = if m * n >= 1024 || n <= 4 { 4 } else { 8 / access };
+    let (tm, tn) = (part(m, access)?, part(n, few)?);
+    // 64 bytes of C to an item, and at most 16 KB of A and B to a group: several groups on a unit, one computing while others
+    // load.
+    let [c, each] = [m * n, m * k + k * n].map(|elements| elements * problem.dtype.size());
+    let group = (64 * ITEMS / c).min(16384 / each).max(1);
     Some(Batched { tm, tn, group, items: ITEMS })
 }
 

@@ -295,6 +295,13 @@ impl F64Mma {
             [32, 32, 16, 16, 16, 4],
             [32, 32, 16, 16, 16, 6],
             [32, 32, 32, 16, 16, 4],
+            // Short products of a batch, bound by memory: little local memory to a group, so that a unit has many of them.
+            [32, 32, 16, 16, 16, 2],
+            [32, 32, 16, 32, 16, 2],
+            [32, 32, 32, 16, 16, 2],
+            [64, 32, 32, 16, 16, 2],
+            [64, 64, 32, 32, 16, 2],
+            [64, 64, 32, 16, 16, 2],
         ];
         parts.map(of).to_vec()
     }
@@ -385,7 +392,9 @@ impl Batched {
             return false;
         }
         let pad = 16 / size;
-        let local = group * size * (m * k + k * n + 2 * pad).max(m * n + pad);
+        let matrix = |line: usize, lines: usize| lines * (line + if line * size >= 64 { pad } else { 0 }) + pad;
+        let operand = |place: Place, outer: usize| if place.along_k { matrix(k, outer) } else { matrix(outer, k) };
+        let local = group * size * (operand(problem.a, m) + operand(problem.b, n)).max(matrix(m, n));
         let pieces = (group * (m / tm) * (n / tn)).div_ceil(items);
         // Sums of a work-item, all pieces of it, in registers.
         m.is_multiple_of(tm) && n.is_multiple_of(tn) && tm * tn * pieces * size <= 512 && limits.hold(local, items)
@@ -402,7 +411,7 @@ impl Batched {
         pairs.sort_by_key(|(tm, tn)| tm.abs_diff(present.tm) + tn.abs_diff(present.tn));
         let each = |(tm, tn): (usize, usize)| {
             let group = move |items: usize, pieces: usize| (items * pieces * tm * tn / (m * n)).max(1);
-            let pieces = [(128, 1), (128, 2), (64, 1), (64, 2), (256, 1), (256, 2)];
+            let pieces = [(64, 1), (32, 1), (128, 1), (64, 2), (32, 2), (128, 2), (256, 1)];
             pieces.map(|(items, pieces)| Self { tm, tn, group: group(items, pieces), items })
         };
         pairs.into_iter().flat_map(each).take(MOST_CANDIDATES).collect()

@@ -5,7 +5,7 @@
 //! by building a program of a few lines, once for each device.
 
 use super::copy::copy;
-use super::gemm_choose::{self, Call, Choices, Choose, Place, f32_async, f64_mma, note};
+use super::gemm_choose::{self, Call, Choices, Choose, Place, Target, f32_async, f64_mma, note};
 use super::gemm_config::{Problem, SMALL};
 use super::{DeviceView, Factor, GROUP, TYPES, grid, int, options, spare};
 use crate::fault::{Fault, FaultKind};
@@ -35,8 +35,8 @@ const SHORTEST_PART: usize = 512;
 const PACK_FASTER: usize = 768;
 const PACK_STRIDED: usize = 64;
 /// Elements from which on the former pays for A and for B: the kernel's own way is slower for A.
-const PACK_A: usize = 1 << 20;
-const PACK_B: usize = 1 << 22;
+pub(super) const PACK_A: usize = 1 << 20;
+pub(super) const PACK_B: usize = 1 << 22;
 
 /// What the variants of one device need to know of it.
 pub(crate) struct Variants {
@@ -207,9 +207,10 @@ fn whole(gpu: &Gpu, product: Product<'_>, choose: Choose) -> Result<bool, Fault>
         [Arg::I64(offset), Arg::I64(ld as i64), Arg::I64(view.batch_stride as i64)]
     };
     let [batch, m, n] = product.c.shape();
+    let target = Target { turned, update: !product.beta.is_zero() };
     // A tuned configuration that cannot be built gives way to the rules'.
     for _ in 0..2 {
-        let call = choose(gpu, [batch, m, n, product.a.cols], place_a, place_b, turned);
+        let call = choose(gpu, [batch, m, n, product.a.cols], place_a, place_b, target);
         let tiles = m.div_ceil(call.tile[0]) * n.div_ceil(call.tile[1]);
         let most = batch.min(i32::MAX as usize / tiles);
         let mut all = true;
@@ -259,7 +260,7 @@ pub(super) fn built(gpu: &Gpu, call: &Call, args: &[Arg<'_>], global: [usize; 3]
 
 /// A copy of an operand, seen as outer index by term, with contiguous outer indices: where no stride is 1, or where the
 /// kernel then gains more than the copy costs. `uses` of each element are made. `None` otherwise, and without memory for it.
-fn packed(gpu: &Gpu, view: &DeviceView<'_>, uses: usize, elements: usize) -> Result<Option<Block>, Fault> {
+pub(super) fn packed(gpu: &Gpu, view: &DeviceView<'_>, uses: usize, elements: usize) -> Result<Option<Block>, Fault> {
     let pays = match Place::of(view) {
         None => uses >= PACK_STRIDED,
         Some(place) => {
@@ -283,7 +284,7 @@ fn line_of(view: &DeviceView<'_>) -> usize {
 }
 
 /// The packed form of `view` in its block.
-fn lines<'a>(view: &DeviceView<'_>, block: &'a Block) -> Result<DeviceView<'a>, Fault> {
+pub(super) fn lines<'a>(view: &DeviceView<'_>, block: &'a Block) -> Result<DeviceView<'a>, Fault> {
     let line = line_of(view) as isize;
     let batch_stride = if view.batch_stride == 0 { 0 } else { line * view.cols as isize };
     DeviceView::new(block, view.dtype, 0, view.shape(), [batch_stride, 1, line])

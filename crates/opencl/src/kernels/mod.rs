@@ -12,6 +12,8 @@ pub mod gemm_at;
 pub(crate) mod gemm_choose;
 mod gemm_complex;
 pub mod gemm_config;
+pub mod gemm_fast;
+pub mod gemm_fast_choose;
 pub mod gemm_mixed;
 pub(crate) mod gemm_variants;
 pub mod norm;

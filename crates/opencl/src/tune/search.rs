@@ -42,14 +42,23 @@ pub struct Plan {
     pub budget: Duration,
     /// Types of the products.
     pub dtypes: Vec<DType>,
+    /// Only products whose line ([`Target`]'s text) has one of these in it; none: all of them.
+    pub only: Vec<String>,
     /// Measure against the rules, not against what is in use: for a table that others start from.
     pub from_rules: bool,
 }
 
 impl Default for Plan {
-    /// All types, one minute.
+    /// All types and products, one minute.
     fn default() -> Self {
-        Self { budget: Duration::from_secs(60), dtypes: DType::ALL.to_vec(), from_rules: false }
+        Self { budget: Duration::from_secs(60), dtypes: DType::ALL.to_vec(), only: Vec::new(), from_rules: false }
+    }
+}
+
+impl Plan {
+    fn wants(&self, target: &Target) -> bool {
+        let line = target.to_string();
+        self.only.is_empty() || self.only.iter().any(|text| line.contains(text.as_str()))
     }
 }
 
@@ -208,7 +217,8 @@ impl<'a> Search<'a, '_> {
     fn all(&mut self, former: Option<&Table>) -> Result<(), Stop> {
         let gpu = self.gpu;
         let dtypes = self.plan.dtypes.iter().filter(|dtype| !dtype.is_double() || gpu.info().float64);
-        let all = targets(&dtypes.copied().collect::<Vec<_>>(), gpu.info().is_cpu);
+        let mut all = targets(&dtypes.copied().collect::<Vec<_>>(), gpu.info().is_cpu);
+        all.retain(|target| self.plan.wants(target));
         let count = 2 * all.len();
         // What was never tuned comes first.
         for (turn, again) in [false, true].into_iter().enumerate() {

@@ -15,8 +15,9 @@ pub struct Target {
     pub shape: [usize; 4],
 }
 
-/// Bytes of A, B and C of a batch of small matrices: more than the batched kernel asks for, more than caches hold.
-const BATCH_BYTES: usize = 48 << 20;
+/// Bytes of A, B and C of a batch of small matrices, on a GPU and on a CPU: more than the batched kernel asks for, several times
+/// what a GPU's cache holds.
+const BATCH_BYTES: [usize; 2] = [256 << 20, 48 << 20];
 /// Orders up to which a batch's class is exact.
 const SMALL: usize = 32;
 
@@ -107,7 +108,8 @@ fn tiers(is_cpu: bool) -> Vec<Vec<Shaped>> {
     let turned = [[false, true], [true, false], [true, true]];
     let transposes = |n: usize| turned.map(|transposed| fixed(transposed, square(n)));
     let batch = |n: usize| -> Shaped {
-        let count = move |dtype: DType| (BATCH_BYTES / (3 * n * n * dtype.size())).next_power_of_two();
+        let count =
+            move |dtype: DType| (BATCH_BYTES[usize::from(is_cpu)] / (3 * n * n * dtype.size())).next_power_of_two();
         (plain, Box::new(move |dtype| [count(dtype), n, n, n]))
     };
     let thin = |k: usize| [middle, large].map(|n| fixed(plain, [1, n, n, k]));

@@ -1,12 +1,18 @@
 use super::matmul::{store, takes_product};
 use super::{broadcast, require_matrix, unify};
+use crate::device::{device_array, fetch, operand, type_of, wrap};
 use crate::errors::{helper, to_python};
 use crate::gate::enter_lapack;
-use crate::input::{Input, writable};
-use crate::options::{bad, truth};
+use crate::input::{Input, common_dtype, writable};
+use crate::options::{bad, call_options, truth};
 use crate::output::{Order, Output};
-use crate::report::finish;
-use lapack_ai::{Argument, Code, DType, Error, GemmAlgorithm, GemmAlphaOptions, GemmScalar, Scalar, gemm_alpha_into};
+use crate::report::{Report, finish, warn_of};
+use lapack_ai::dispatch::decide;
+use lapack_ai::gpu::array::{DeviceArray, gemm_alpha_on_device};
+use lapack_ai::gpu::devices;
+use lapack_ai::{
+    Argument, Code, DType, Device, Error, GemmAlgorithm, GemmAlphaOptions, GemmScalar, Scalar, gemm_alpha_into,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
@@ -28,30 +34,34 @@ const OPERATION: &str = "dgemm_alpha";
 /// trans_a, trans_b : bool or {'N', 'T', 'C'}, optional
 ///     Whether a, b are taken transposed.
 /// algorithm : {'auto', 'classical', 'strassen', 'winograd', 'alphatensor', 'rank48'}, optional
-///     'auto' is the fastest: for large matrices that may be Strassen's scheme. The schemes take 4 x 4 matrices of numbers, and larger ones as those of blocks.
+///     'auto' is the fastest: for large matrices that may be a scheme. The schemes take 4 x 4 matrices of numbers, and larger ones
+///     as those of blocks; on a device on as many levels as are the fastest there.
 /// accuracy : float, optional
 ///     Largest error bound allowed, in units of eps / 2 times the largest moduli in a and b. 'auto' keeps to it; an
 ///     algorithm given by name that does not is an error.
 /// out : ndarray, optional
 ///     Where the result goes; it is written straight there if it is in C order, of the result's type, and shares no memory
-///     with a and b. Otherwise it is cast as numpy.matmul casts.
+///     with a and b. Otherwise it is cast as numpy.matmul casts. Not for device arrays.
+/// gpu, device
+///     As for `svd`, but 'auto' leaves arrays of the host to the CPU. Device arrays are multiplied where they lie.
 /// return_report : bool, optional
 ///     Return (result, report); the report has the algorithm and why it was chosen.
 ///
 /// Returns
 /// -------
 /// ndarray, shape (..., M, N)
+///     A DeviceArray if an operand is one.
 ///
 /// Notes
 /// -----
-/// BLAS xGEMM; this library's code for 4 x 4.
+/// BLAS xGEMM; this library's code for 4 x 4, and on devices.
 #[pyfunction]
 #[pyo3(signature = (
     a, b, c=None, *, alpha=1.0, beta=0.0, trans_a=None, trans_b=None, algorithm="auto", accuracy=None, out=None,
-    return_report=false
+    gpu=None, device=None, return_report=false
 ))]
 #[pyo3(text_signature = "(a, b, c=None, *, alpha=1.0, beta=0.0, trans_a=False, trans_b=False, algorithm='auto', \
-                         accuracy=None, out=None, return_report=False)")]
+                         accuracy=None, out=None, gpu='auto', device=None, return_report=False)")]
 pub(crate) fn dgemm_alpha<'py>(
     py: Python<'py>,
     a: &Bound<'py, PyAny>,
@@ -64,12 +74,20 @@ pub(crate) fn dgemm_alpha<'py>(
     algorithm: &str,
     accuracy: Option<f64>,
     out: Option<&Bound<'py, PyAny>>,
+    gpu: Option<&Bound<'py, PyAny>>,
+    device: Option<&Bound<'py, PyAny>>,
     #[pyo3(from_py_with = truth)] return_report: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let transpose = [transposed("trans_a", trans_a)?, transposed("trans_b", trans_b)?];
     let options = GemmAlphaOptions { transpose, algorithm: by_name(algorithm)?, accuracy, timed: return_report };
     if c.is_none() && beta != 0.0 {
         return Err(bad(OPERATION, &format!("beta={beta} needs c, which is not given")));
+    }
+    let device = call_options(OPERATION, true, gpu, device, return_report)?.device;
+    if device != Device::Auto || [Some(a), Some(b), c].into_iter().flatten().any(|one| device_array(one).is_some()) {
+        if let Some(result) = on_device(py, (alpha, a, b), (beta, c), out, options, device)? {
+            return Ok(result);
+        }
     }
     let (a, b) = (Input::new(a, OPERATION, "a")?, Input::new(b, OPERATION, "b")?);
     let c = c.map(|c| Input::new(c, OPERATION, "c")).transpose()?;
@@ -93,6 +111,68 @@ pub(crate) fn dgemm_alpha<'py>(
         DType::Float32 => run::<f32>(py, (alpha as f32, &a, &b), (beta as f32, c.as_ref()), out, options),
         _ => run::<f64>(py, (alpha, &a, &b), (beta, c.as_ref()), out, options),
     }
+}
+
+/// The product on a device, if an operand lies there or the call asks for one; `None` if the CPU is to compute.
+#[cold]
+fn on_device<'py>(
+    py: Python<'py>,
+    (alpha, a, b): (f64, &Bound<'py, PyAny>, &Bound<'py, PyAny>),
+    (beta, c): (f64, Option<&Bound<'py, PyAny>>),
+    out: Option<&Bound<'py, PyAny>>,
+    options: GemmAlphaOptions,
+    device: Device,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let c = c.filter(|_| beta != 0.0);
+    let operands = [Some((a, "a")), Some((b, "b")), c.map(|c| (c, "c"))];
+    let there = operands.iter().flatten().find_map(|(object, _)| device_array(object));
+    if there.is_none() {
+        if device == Device::Auto || device == Device::Cpu {
+            return Ok(None);
+        }
+        if !matches!(device, Device::On(_)) && !devices().iter().any(|one| one.chosen) {
+            // An error where a GPU is required, else a warning.
+            let decision = decide(OPERATION, device).map_err(|error| to_python(py, &error))?;
+            let mut report = lapack_ai::Report::new(OPERATION, DType::Float64, 0, 0, 1);
+            report.warnings.extend(decision.warning);
+            warn_of(py, &report)?;
+            return Ok(None);
+        }
+    } else if out.is_some() {
+        return Err(bad(OPERATION, "out cannot be given with device arrays: their product is a new device array"));
+    }
+    let home = there.as_ref().map_or(device, DeviceArray::device);
+    let mut common = None;
+    for (position, (object, name)) in operands.iter().flatten().enumerate() {
+        let dtype = type_of(OPERATION, object, name)?;
+        if dtype.is_complex() {
+            return Err(complex(py, position, name, dtype.sums()));
+        }
+        common = Some(match common {
+            Some(common) if common != dtype => common_dtype(lapack_ai::ElementType::sums(common), dtype.sums()).into(),
+            _ => dtype,
+        });
+    }
+    let common = common.expect("a and b are there");
+    let sent = |(object, name)| operand(OPERATION, object, name, home, common);
+    let [a, b, c] = operands.map(|one| one.map(sent).transpose());
+    let (Some(a), Some(b), c) = (a?, b?, c?) else { unreachable!("a and b are there") };
+    let work = move || gemm_alpha_on_device(alpha, &a, &b, beta, c.as_ref(), options, device);
+    // A call that is timed waits for the kernel.
+    let flops = if options.timed { f64::INFINITY } else { 1e6 };
+    let (product, report) = enter_lapack(py, flops, &[], work)?.map_err(|error| to_python(py, &error))?;
+    warn_of(py, &report)?;
+    let product = match there {
+        Some(_) => wrap(py, product)?,
+        None => {
+            let product = fetch(py, &product)?;
+            out.map_or(Ok(product.clone()), |out| store(OPERATION, &product, out))?
+        }
+    };
+    if !options.timed {
+        return Ok(Some(product));
+    }
+    Ok(Some((product, Report::new(report)).into_pyobject(py)?.into_any()))
 }
 
 /// The algorithm of that name, `None` for the fastest.
