@@ -2,10 +2,11 @@
 
     python bench/gpu_registers.py OUTPUT.json
 
-Each product is computed once with an empty cache of programs. What the driver puts there is PTX behind a header of 40 bytes;
-the `ptxas` that comes with torch's Triton says what becomes of it (the driver's own one may differ in its version).
-``registers`` are those of a work-item, ``spilled`` bytes stored and loaded, ``local_memory`` bytes of a work-group in static
-local memory, ``items`` the largest work-group that the registers leave, of 65,536 in a multiprocessor.
+Each product is computed once with an empty cache of programs. What the driver puts there is PTX behind a header of 40
+bytes; the `ptxas` that comes with torch's Triton says what becomes of it (the driver's own one may differ in its
+version). ``registers`` are those of a work-item, ``spilled`` bytes stored and loaded, ``local_memory`` bytes of a
+work-group in static local memory, ``items`` the largest work-group that the registers leave, of 65,536 in a
+multiprocessor.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-CACHE = Path(tempfile.mkdtemp(prefix="lapack-ai-registers-"))
-os.environ["LAPACK_AI_CACHE_DIR"] = str(CACHE)
+os.environ["LAPACK_AI_CACHE_DIR"] = tempfile.mkdtemp(prefix="lapack-ai-registers-")
 
 import numpy as np
 
 import lapack_py as lap
 
+CACHE = Path(os.environ["LAPACK_AI_CACHE_DIR"])
 HEADER = 40
 PRODUCTS = [
     ("float64", (1, 512, 512, 512)),

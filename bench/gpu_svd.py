@@ -6,8 +6,8 @@
 ``square``: data on the device, thin vectors and values only, float64 and float32, random and graded matrices (column j
 times 10^(-10 j / n)); beside them cuSOLVER's gesvd and gesvdj through torch and its polar Xgesvdp by itself.
 ``tall``: 1,000,000 x 100 and shorter ones, the same. ``constructed``: 12288 and 16384 against the singular values that
-the matrix was made from, U0 diag(sigma) V0^T with orthogonal factors of random matrices: ``values`` is the largest error
-of one in units of n eps sigma_1. ``numpy``: 4096 x 4096 from NumPy array to NumPy arrays. ``auto``: what
+the matrix was made from, U0 diag(sigma) V0^T with orthogonal factors of random matrices: ``values`` is the largest
+error of one in units of n eps sigma_1. ``numpy``: 4096 x 4096 from NumPy array to NumPy arrays. ``auto``: what
 ``gpu="auto"`` takes beside either engine, from n = 2 on, after a calibration. ``cpu``: gesdd on the CPU, gesvd up to
 2048.
 

@@ -34,6 +34,7 @@ from ._device import (
     device,
     devices,
     explain_dispatch,
+    progress,
     tune,
 )
 from ._doctor import Diagnosis, doctor
@@ -217,6 +218,7 @@ __all__ = [
     "pca",
     "pinv",
     "polar",
+    "progress",
     "qr",
     "randomized_svd",
     "rcond",

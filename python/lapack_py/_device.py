@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -256,6 +257,34 @@ def calibrate(
     """
     tell = _bar if progress is True else (progress or None)
     return _native.calibrate(list(ops), [np.dtype(dtype).name for dtype in dtypes], seconds, tell)
+
+
+@contextmanager
+def progress(tell: bool | Callable[[float, str], None] = True) -> Iterator[None]:
+    """Within the block, long calls of this thread show how far they are.
+
+    Singular value decompositions on a GPU tell it; what a CPU's LAPACK computes cannot be asked. An exception of the
+    function ends the call, as Ctrl-C does.
+
+    Parameters
+    ----------
+    tell : bool or callable
+        True shows a bar on standard error, False shows none; a function is called with the fraction done, which rises,
+        and what is at work, about twenty times a second.
+
+    Examples
+    --------
+    >>> with lap.progress(False):
+    ...     lap.svdvals(np.diag([3.0, 2.0])).tolist()
+    [3.0, 2.0]
+    """
+    former = _native.set_progress(_bar if tell is True else (tell or None))
+    try:
+        yield
+    finally:
+        _native.set_progress(former)
+        if tell is True:
+            print("\r" + " " * 76 + "\r", end="", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)

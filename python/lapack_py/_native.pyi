@@ -57,6 +57,7 @@ __all__ = [
     "set_device_memory_limit",
     "set_library",
     "set_num_threads",
+    "set_progress",
     "slogdet",
     "solve",
     "solve_banded",
@@ -1422,6 +1423,7 @@ def is_autofixing() -> bool: ...
 def explain_dispatch(
     op: str, dtype: str, sizes: tuple[int, int, int, int]
 ) -> tuple[str, str, dict[str, float | None], bool, str | None, tuple[int, int] | None]: ...
+def set_progress(watcher: Callable[[float, str], object] | None) -> Callable[[float, str], object] | None: ...
 def calibrate(
     ops: Sequence[str], dtypes: Sequence[str], seconds: float, progress: Callable[[float, str], object] | None
 ) -> int: ...

@@ -107,7 +107,16 @@ def test_an_operation_gives_with_device_arrays_what_it_gives_with_numpys(name, d
 
 
 def test_there_is_a_call_for_every_operation():
-    other = {"calibrate", "config", "devices", "doctor", "explain_dispatch", "get_num_threads", "library_info"}
+    other = {
+        "calibrate",
+        "config",
+        "progress",
+        "devices",
+        "doctor",
+        "explain_dispatch",
+        "get_num_threads",
+        "library_info",
+    }
     other |= {
         "explain",
         "explain_info",

@@ -313,3 +313,32 @@ def test_principal_components_are_found_there(dtype):
     # Complex data are the CPU's.
     with pytest.warns(lap.GpuNotUsedWarning):
         lap.pca(x + 1j * x[::-1], 3, svd_solver="full", gpu=True)
+
+
+def test_a_long_decomposition_tells_how_far_it_is():
+    a = np.random.default_rng(3).standard_normal((900, 900)).astype("float32")
+    told = []
+    with lap.progress(lambda *news: told.append(news)):
+        computed_there(lap.svd(a, gpu=NUMBER, return_report=True)[1])
+        in_the_block = len(told)
+        lap.svdvals(np.eye(3), gpu=False)
+    computed_there(lap.svd(a, gpu=NUMBER, return_report=True)[1])
+    assert len(told) == in_the_block, "told outside of the block, or by a short call"
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(set(fractions)), "it never goes back and is told once"
+    assert all(0 < fraction <= 1 for fraction in fractions)
+    if CHOSEN.is_cpu:
+        # Slow enough for the phases to be seen; a GPU is done before anybody asks.
+        assert "vectors" in {what for _, what in told}
+
+
+def test_an_exception_of_the_function_that_is_told_ends_the_call_and_the_next_one_works():
+    a = np.random.default_rng(3).standard_normal((900, 900)).astype("float32")
+
+    def broken(fraction, what):
+        raise RuntimeError(f"enough at {what}")
+
+    if CHOSEN.is_cpu:
+        with pytest.raises(RuntimeError, match="enough at"), lap.progress(broken):
+            lap.svd(a, gpu=NUMBER)
+    assert lap.svdvals(a[:5, :5], gpu=NUMBER).shape == (5,)

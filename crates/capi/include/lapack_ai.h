@@ -9,7 +9,8 @@
  *   'S'  Strassen, squared   'W'  Winograd, squared   'A'  AlphaTensor, 49 products   'R'  rank 48
  * Small sizes are computed by the library's own kernels, larger ones by 'F' and 'C' with the DGEMM of the LAPACK in use (see
  * LAPACK_AI_LIBRARY; where none is found, slower code of the library stands in). The schemes take 4 x 4 matrices of numbers, and
- * larger ones as 4 x 4 matrices of blocks; with an extent below 4 they are what 'C' is. */
+ * larger ones as 4 x 4 matrices of blocks; with an extent below 4 they are what 'C' is. 'F' takes Strassen's scheme for large matrices
+ * where it has measured that to be faster, unless `accuracy` forbids it; 'C' never does. */
 #ifndef LAPACK_AI_H
 #define LAPACK_AI_H
 

@@ -71,7 +71,7 @@ unsafe fn gemm_alpha<T: GemmScalar>(
         }
     }
     // SAFETY: the caller's promise.
-    unsafe { gemm::compute(&product, asked) };
+    unsafe { gemm::compute(&product, asked, (accuracy != 0.0).then_some(accuracy)) };
     0
 }
 

@@ -36,12 +36,12 @@ unsafe fn multiply<T: GemmScalar>(routine: Routine, call: &gemm::Call<T>) -> Res
         return Ok(());
     };
     // SAFETY: the caller's promise; no algorithm was asked for, so any size is taken.
-    let way = unsafe { gemm::compute(&product, None) };
+    let way = unsafe { gemm::compute(&product, Some(lapack_ai::GemmAlgorithm::Classical), None) };
     drop(guard);
     if report::is_asked_for() {
         let engine = match way {
             Some(Way::Kernel) => Engine::Kernel,
-            Some(Way::Library | Way::Scheme) => Engine::Library,
+            Some(Way::Library | Way::Scheme | Way::Halves) => Engine::Library,
             None => Engine::Nobody,
         };
         report::count(routine, engine);

@@ -103,7 +103,7 @@ impl<T: GemmScalar> Call<T> {
     unsafe fn shifted(&self, routine: &str, asked: Option<GemmAlgorithm>, shift: Integer) -> Option<Way> {
         match self.checked() {
             // SAFETY: the caller's promise.
-            Ok(product) => unsafe { compute(&product, asked) },
+            Ok(product) => unsafe { compute(&product, asked, None) },
             Err(argument) => self.refuse(routine, argument + shift),
         }
     }
@@ -144,12 +144,17 @@ impl<T: GemmScalar, I: Copy + Into<i64>> Call<T, I> {
     }
 }
 
-/// Computes a product whose arguments are legal. Returns who did, `None` if there was nothing to do.
+/// Computes a product whose arguments are legal, by the algorithm `asked` for, else by the fastest whose error bound is at most `accuracy`.
+/// Returns who did, `None` if there was nothing to do.
 ///
 /// # Safety
 /// The memory is as `xGEMM` demands it.
 #[inline(always)]
-pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlgorithm>) -> Option<Way> {
+pub unsafe fn compute<T: GemmScalar>(
+    product: &Product<T>,
+    asked: Option<GemmAlgorithm>,
+    accuracy: Option<f64>,
+) -> Option<Way> {
     // SAFETY: the caller's promise.
     unsafe {
         if ways::is_small(product.m, product.n, product.k) {
@@ -162,7 +167,8 @@ pub unsafe fn compute<T: GemmScalar>(product: &Product<T>, asked: Option<GemmAlg
             return Some(Way::Kernel);
         }
         match asked {
-            None | Some(GemmAlgorithm::Classical) => compute_by_provider(product),
+            None => compute_by_fastest(product, accuracy),
+            Some(GemmAlgorithm::Classical) => compute_by_provider(product),
             Some(algorithm) => compute_by_scheme(product, algorithm),
         }
     }
@@ -177,6 +183,16 @@ unsafe fn compute_by_scheme<T: GemmScalar>(product: &Product<T>, algorithm: Gemm
     let choice = Choice::of(algorithm, product.m, product.n, product.k);
     // SAFETY: the caller's promise; no extent is 0 for the library.
     unsafe { has_terms(product).then(|| product.with_provider(choice)) }
+}
+
+/// As [`compute_by_scheme`], by the fastest algorithm.
+///
+/// # Safety
+/// As [`compute`].
+#[inline(never)]
+unsafe fn compute_by_fastest<T: GemmScalar>(product: &Product<T>, accuracy: Option<f64>) -> Option<Way> {
+    // SAFETY: the caller's promise; no extent is 0 for the library.
+    unsafe { has_terms(product).then(|| product.by_fastest(accuracy)) }
 }
 
 /// As [`compute`], by the LAPACK in use whatever the size.

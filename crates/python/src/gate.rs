@@ -10,6 +10,7 @@ use lapack_ai::STACK_SIZE;
 use lapack_ai::cancel::{CancelFlag, cancellable};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use std::cell::RefCell;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::ffi::c_void;
 use std::mem;
@@ -36,7 +37,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// asked for, as with NumPy itself.
 ///
 /// # Errors
-/// Whatever a signal handler raised.
+/// Whatever a signal handler, or who is told of the progress, raised.
 #[inline]
 pub(crate) fn enter_lapack<R: Send + 'static>(
     py: Python<'_>,
@@ -46,10 +47,39 @@ pub(crate) fn enter_lapack<R: Send + 'static>(
 ) -> PyResult<R> {
     if flops < WORTH_RELEASING {
         Ok(work())
-    } else if flops < WORTH_INTERRUPTING || !on_main_thread(py) {
+    } else if flops < WORTH_INTERRUPTING || !(on_main_thread(py) || is_watched()) {
         Ok(py.detach(work))
     } else {
         interruptible(py, arrays, work)
+    }
+}
+
+thread_local! {
+    /// What this thread's long calls tell how far they are.
+    static WATCHER: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
+fn is_watched() -> bool {
+    WATCHER.with_borrow(Option::is_some)
+}
+
+/// Long calls of this thread tell `watcher(fraction, what)` how far they are, or nobody. Returns who was told before.
+#[pyfunction]
+pub(crate) fn set_progress(watcher: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+    WATCHER.replace(watcher)
+}
+
+/// Tells the watcher, if there is one and there is news.
+///
+/// # Errors
+/// Whatever the watcher raised.
+fn tell(py: Python<'_>, flag: &CancelFlag, told: &mut f64) -> PyResult<()> {
+    let Some((fraction, what)) = flag.progress().filter(|(fraction, _)| *fraction > *told) else { return Ok(()) };
+    *told = fraction;
+    // Taken outside of the borrow: the watcher may itself make calls.
+    match WATCHER.with_borrow(|watcher| watcher.as_ref().map(|watcher| watcher.clone_ref(py))) {
+        Some(watcher) => watcher.call1(py, (fraction, what)).map(|_| ()),
+        None => Ok(()),
     }
 }
 
@@ -140,12 +170,14 @@ fn interruptible<R: Send + 'static>(
         let work = lock(&shared.work).take().expect("no thread took it");
         return Ok(py.detach(work));
     }
+    let mut told = 0.0;
     loop {
         match py.detach(|| shared.wait()) {
             Some(Ok(result)) => return Ok(result),
             Some(Err(panic)) => resume_unwind(panic),
             None => {
-                if let Err(interrupt) = py.check_signals() {
+                let ended = py.check_signals().and_then(|()| tell(py, &shared.flag, &mut told));
+                if let Err(interrupt) = ended {
                     shared.abandon(arrays.iter().flatten().map(|array| (*array).clone().unbind()).collect());
                     return Err(interrupt);
                 }

@@ -27,6 +27,8 @@ mod _native {
     #[pymodule_export]
     use crate::explain::{catalogue, explain, explain_iteration};
     #[pymodule_export]
+    use crate::gate::set_progress;
+    #[pymodule_export]
     use crate::monitor::{NativeMonitor, start_monitor};
     #[pymodule_export]
     use crate::ops::{

@@ -32,16 +32,17 @@ use crate::scheme::{Form, Scheme};
 use crate::small::{Call, Isa};
 use kernels::Kernels;
 use pack::{Part, Source};
+use std::ops::Range;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tile::{Block, Target};
 
 /// Steps of a panel: a tile's panel of B (8 columns of 256 doubles, 16 KiB) fills half of a first-level cache.
-const STEPS: usize = 256;
+const STEPS: usize = 512;
 /// Bytes of A's panels: less than half of a second-level cache of 1 MiB.
 const A_BYTES: usize = 400 << 10;
 /// Columns of a panel of B for all threads, in bytes of one step: 256 steps of 16 KiB, 4 MiB.
-const B_BYTES: usize = 16 << 10;
+const B_BYTES: usize = 8 << 10;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -103,6 +104,20 @@ impl<T: Element> Forms<T> {
         self.products.len()
     }
 
+    /// Multiplications of blocks as a part of the definition's.
+    pub fn share(&self) -> f64 {
+        self.rank() as f64 / self.cut.iter().product::<usize>() as f64
+    }
+
+    /// Elements of an `m x n` product with `k` terms, `[m, n, k]`, that are read for sums of blocks, and read and written to add products up.
+    pub fn traffic(&self, [m, n, k]: [usize; 3]) -> f64 {
+        let [height, depth, width] = [(m, 0), (k, 1), (n, 2)].map(|(extent, at)| extent.div_ceil(self.cut[at]) as f64);
+        let terms = |of: usize| self.products.iter().map(|forms| forms[of].len()).sum::<usize>() as f64;
+        let sweeps = (width * size_of::<T>() as f64 / B_BYTES as f64).ceil();
+        let panels = (depth / STEPS as f64).ceil();
+        terms(0) * height * depth * sweeps + terms(1) * depth * width + 2.0 * terms(2) * height * width * panels
+    }
+
     /// Bound of the error of an element of `op(A) op(B)` with `k` terms in units of `(eps / 2) max|A| max|B|`, to first order, eps the
     /// distance from 1 to the next number of the type.
     ///
@@ -122,8 +137,12 @@ impl<T: Element> Forms<T> {
 struct Plan {
     /// Blocks of the scheme.
     block: [usize; 3],
-    /// Rows of a panel of A, columns of a panel of B.
+    /// Panels of A that a block's rows are cut into, and the most rows of one.
+    parts: usize,
     rows: usize,
+    /// Rows of a tile.
+    tile: usize,
+    /// Columns of a panel of B.
     cols: usize,
     threads: usize,
 }
@@ -150,15 +169,25 @@ impl Plan {
         });
         let steps = STEPS.min(block[1].max(1));
         let fitting = (A_BYTES / size_of::<T>() / steps / kernels.rows).max(1);
-        // Every thread should find something to do.
-        let shared = block[0].div_ceil(kernels.rows).div_ceil(threads);
+        // As many for each thread, and about as large: nobody should wait for the last one.
+        let tiles = block[0].div_ceil(kernels.rows);
+        let parts = tiles.div_ceil(fitting).next_multiple_of(threads).min(tiles);
         let columns = (B_BYTES / size_of::<T>()).min(block[2]);
         Self {
             block,
-            rows: fitting.min(shared).max(1) * kernels.rows,
+            parts,
+            rows: tiles.div_ceil(parts) * kernels.rows,
+            tile: kernels.rows,
             cols: columns.next_multiple_of(kernels.cols),
             threads,
         }
+    }
+
+    /// The rows of a part: whole tiles, but for the last one.
+    fn part(&self, at: usize) -> Range<usize> {
+        let tiles = self.block[0].div_ceil(self.tile);
+        let row = |at: usize| (tiles * at / self.parts * self.tile).min(self.block[0]);
+        row(at)..row(at + 1)
     }
 
     /// Elements of a panel of A, and of B.
@@ -263,7 +292,7 @@ struct Work<'a, T: Element> {
     steps: &'a [Step],
     /// Panels of B, one or two.
     b: &'a [*mut T],
-    /// For each step the next rows that nobody has taken.
+    /// For each step the next part of the rows that nobody has taken.
     next: &'a [AtomicUsize],
     meeting: &'a Barrier,
 }
@@ -348,11 +377,12 @@ impl<T: Element> Work<'_, T> {
         };
         let targets: Vec<Target<T>> = w.iter().map(target).collect();
         loop {
-            let row = self.next[at].fetch_add(self.plan.rows, Ordering::Relaxed);
-            if row >= height {
+            let part = self.next[at].fetch_add(1, Ordering::Relaxed);
+            if part >= self.plan.parts {
                 return;
             }
-            let rows = self.plan.rows.min(height - row);
+            let Range { start: row, end } = self.plan.part(part);
+            let rows = end - row;
             let part = Part {
                 sources: &sources,
                 line_stride: strides[0],

@@ -6,6 +6,9 @@
 use crate::real::Real;
 use crate::small::vector::Vector;
 
+/// Steps by which memory is asked for ahead.
+const AHEAD: usize = 8;
+
 /// A block of a combination.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<T> {
@@ -35,43 +38,46 @@ pub(crate) struct Part<'a, T> {
 /// # Safety
 /// The sources' lines and steps can be read, and `steps` times `count`, rounded up to a multiple of `W`, elements of `to` written.
 #[inline(always)]
-pub(crate) unsafe fn pack<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, mut to: *mut V::Scalar) {
-    for first in (0..part.count).step_by(W) {
-        let whole = part.count - first >= W
-            && part
-                .sources
-                .iter()
-                .all(|source| source.lines >= part.line + first + W && source.steps >= part.step + part.steps);
-        // SAFETY: the caller's promise; a whole panel lies within every source.
-        unsafe {
-            match (whole, part.line_stride == 1) {
-                (true, true) if W.is_multiple_of(V::LANES) => across::<V, W>(part, first, to),
-                (true, true) => narrow::<V, W>(part, first, to),
-                (true, false) => along::<V, W>(part, first, to),
-                _ => one_by_one::<V, W>(part, first, to),
-            }
-            to = to.add(W * part.steps);
+pub(crate) unsafe fn pack<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, to: *mut V::Scalar) {
+    let inside = |source: &Source<V::Scalar>| match source.steps >= part.step + part.steps {
+        true => source.lines.saturating_sub(part.line).min(part.count) / W,
+        false => 0,
+    };
+    let whole = part.sources.iter().map(inside).min().unwrap_or(0);
+    // SAFETY: the caller's promise; whole panels lie within every source.
+    unsafe {
+        match part.line_stride == 1 {
+            true if W.is_multiple_of(V::LANES) => across::<V, W>(part, whole, to),
+            true => narrow::<V, W>(part, whole, to),
+            false => along::<V, W>(part, whole, to),
+        }
+        for first in (whole * W..part.count).step_by(W) {
+            one_by_one::<V, W>(part, first, to.add(first * part.steps));
         }
     }
 }
 
-/// Lines are neighbours in memory: whole vectors of them move.
+/// Lines are neighbours in memory: whole vectors of them move, those of all panels in each step, so that memory is read in long pieces.
 ///
 /// # Safety
-/// As [`pack`], for one panel, which lies within every source.
+/// As [`pack`], for the first `panels` panels, which lie within every source.
 #[inline(always)]
-unsafe fn across<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, first: usize, to: *mut V::Scalar) {
+unsafe fn across<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, panels: usize, to: *mut V::Scalar) {
     for p in 0..part.steps {
-        let at = part.line + first + (part.step + p) * part.step_stride;
-        for lane in (0..W).step_by(V::LANES) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let mut sum = V::ZERO;
-                for (turn, source) in part.sources.iter().enumerate() {
-                    let value = V::load(source.from.add(at + lane));
-                    sum = combined(turn, sum, value, source.factor);
+        let at = part.line + (part.step + p) * part.step_stride;
+        for panel in 0..panels {
+            let mut sums = [V::ZERO; W];
+            for (turn, source) in part.sources.iter().enumerate() {
+                let from = source.from.wrapping_add(at + panel * W);
+                for (piece, sum) in sums.iter_mut().enumerate().take(W / V::LANES) {
+                    V::prefetch(from.wrapping_add(piece * V::LANES + AHEAD * part.step_stride));
+                    // SAFETY: the caller's promise.
+                    *sum = combined(turn, *sum, unsafe { V::load(from.add(piece * V::LANES)) }, source.factor);
                 }
-                sum.store(to.add(p * W + lane));
+            }
+            for (piece, sum) in sums.into_iter().enumerate().take(W / V::LANES) {
+                // SAFETY: the caller's promise.
+                unsafe { sum.store(to.add((panel * part.steps + p) * W + piece * V::LANES)) };
             }
         }
     }
@@ -82,51 +88,52 @@ unsafe fn across<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, first: u
 /// # Safety
 /// As [`across`].
 #[inline(always)]
-unsafe fn narrow<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, first: usize, to: *mut V::Scalar) {
+unsafe fn narrow<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, panels: usize, to: *mut V::Scalar) {
     for p in 0..part.steps {
-        let at = part.line + first + (part.step + p) * part.step_stride;
-        let mut sums = [V::Scalar::ZERO; W];
-        for source in part.sources {
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: the caller's promise.
-                *sum = *sum + unsafe { *source.from.add(at + lane) } * source.factor;
+        let at = part.line + (part.step + p) * part.step_stride;
+        for panel in 0..panels {
+            let mut sums = [V::Scalar::ZERO; W];
+            for source in part.sources {
+                for (lane, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: the caller's promise.
+                    *sum = *sum + unsafe { *source.from.add(at + panel * W + lane) } * source.factor;
+                }
             }
+            // SAFETY: the caller's promise.
+            unsafe { to.add((panel * part.steps + p) * W).cast::<[V::Scalar; W]>().write(sums) };
         }
-        // SAFETY: the caller's promise.
-        unsafe { to.add(p * W).cast::<[V::Scalar; W]>().write(sums) };
     }
 }
 
-/// Steps are neighbours in memory: vectors of them are turned on the way.
+/// Steps are neighbours in memory: vectors of them are turned on the way. A panel's lines lie in different pages; those of the next
+/// panel are asked for.
 ///
 /// # Safety
 /// As [`across`].
 #[inline(always)]
-unsafe fn along<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, first: usize, to: *mut V::Scalar) {
-    let mut turned = [V::ZERO; W];
+unsafe fn along<V: Vector, const W: usize>(part: &Part<'_, V::Scalar>, panels: usize, to: *mut V::Scalar) {
     let whole = part.steps / V::LANES * V::LANES;
-    for p in (0..whole).step_by(V::LANES) {
-        for (line, sum) in turned.iter_mut().enumerate() {
-            let at = (part.line + first + line) * part.line_stride + part.step + p;
-            *sum = V::ZERO;
-            for (turn, source) in part.sources.iter().enumerate() {
-                // SAFETY: the caller's promise.
-                let value = unsafe { V::load(source.from.add(at)) };
-                *sum = combined(turn, *sum, value, source.factor);
+    for panel in 0..panels {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let to = to.add(panel * W * part.steps);
+            for p in (0..whole).step_by(V::LANES) {
+                let mut turned = [V::ZERO; W];
+                for (turn, source) in part.sources.iter().enumerate() {
+                    let mut from = source.from.add((part.line + panel * W) * part.line_stride + part.step + p);
+                    for sum in &mut turned {
+                        *sum = combined(turn, *sum, V::load(from), source.factor);
+                        V::prefetch_far(from.wrapping_add(W * part.line_stride));
+                        from = from.wrapping_add(part.line_stride);
+                    }
+                }
+                V::store_turned(&turned, to.add(p * W));
             }
-        }
-        let lanes = turned.as_ptr().cast::<V::Scalar>();
-        for lane in 0..V::LANES {
-            for line in 0..W {
-                // SAFETY: a vector is its lanes in order; and the caller's promise.
-                unsafe { *to.add((p + lane) * W + line) = *lanes.add(line * V::LANES + lane) };
+            for p in whole..part.steps {
+                for line in 0..W {
+                    *to.add(p * W + line) = element(part, panel * W + line, p);
+                }
             }
-        }
-    }
-    for p in whole..part.steps {
-        for line in 0..W {
-            // SAFETY: the caller's promise.
-            unsafe { *to.add(p * W + line) = element(part, first + line, p) };
         }
     }
 }

@@ -11,6 +11,9 @@
 use crate::real::Real;
 use crate::small::vector::Vector;
 
+/// Steps by which a tile asks for A's panel ahead.
+const AHEAD: usize = 16;
+
 /// Where a product is added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<T> {
@@ -25,33 +28,76 @@ pub(crate) struct Target<T> {
     pub(crate) cols: usize,
 }
 
-/// `R` vectors by `N` columns of the product of two panels of `k` steps.
+/// Where a tile is in its panels, and the address that it asks for with its next step.
+struct Place<T> {
+    a: *const T,
+    b: *const T,
+    next: *const T,
+    stride: usize,
+}
+
+/// `count` steps of a tile: `sums += A(:, l) b(l, :)`.
 ///
 /// # Safety
-/// `k R LANES` elements of `a` and `k N` of `b` can be read.
+/// `count R LANES` elements of A's panel and `count N` of B's can be read.
+#[inline(always)]
+unsafe fn steps<V: Vector, const R: usize, const N: usize>(
+    count: usize,
+    sums: &mut [[V; R]; N],
+    place: &mut Place<V::Scalar>,
+) {
+    for _ in 0..count {
+        V::prefetch_far(place.next);
+        place.next = place.next.wrapping_add(place.stride);
+        let mut rows = [V::ZERO; R];
+        for (i, row) in rows.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *row = unsafe { V::load(place.a.add(i * V::LANES)) };
+            V::prefetch(place.a.wrapping_add((i + AHEAD * R) * V::LANES));
+        }
+        for (j, column) in sums.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            let factor = V::splat(unsafe { *place.b.add(j) });
+            for (sum, row) in column.iter_mut().zip(rows) {
+                *sum = row.fma(factor, *sum);
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { (place.a, place.b) = (place.a.add(R * V::LANES), place.b.add(N)) };
+    }
+}
+
+/// `R` vectors by `N` columns of the product of two panels of `k` steps. Meanwhile it asks for the tile at `[i, j]` of the targets, a
+/// column at a time, since all at once they would keep the panels' own loads waiting.
+///
+/// # Safety
+/// `k R LANES` elements of A's panel and `k N` of B's can be read.
 #[inline(always)]
 unsafe fn product<V: Vector, const R: usize, const N: usize>(
     k: usize,
-    mut a: *const V::Scalar,
-    mut b: *const V::Scalar,
+    mut place: Place<V::Scalar>,
+    targets: &[Target<V::Scalar>],
+    ld: usize,
+    [i, j]: [usize; 2],
 ) -> [[V; R]; N] {
     let mut sums = [[V::ZERO; R]; N];
-    for _ in 0..k {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut rows = [V::ZERO; R];
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = V::load(a.add(i * V::LANES));
+    // The steps of each column; the rest comes after all of them.
+    let stretch = k / (N * targets.len() + 1);
+    for target in targets {
+        let mut to = target.c.wrapping_add(i + j * ld);
+        for _ in 0..N {
+            for part in 0..R {
+                V::prefetch(to.wrapping_add(part * V::LANES));
             }
-            for (j, column) in sums.iter_mut().enumerate() {
-                let factor = V::splat(*b.add(j));
-                for (sum, row) in column.iter_mut().zip(rows) {
-                    *sum = row.fma(factor, *sum);
-                }
-            }
-            (a, b) = (a.add(R * V::LANES), b.add(N));
+            // Where a column does not begin a line, it ends in one more.
+            V::prefetch(to.wrapping_add(R * V::LANES - 1));
+            to = to.wrapping_add(ld);
+            // SAFETY: the caller's promise; the counts add up to k.
+            unsafe { steps(stretch, &mut sums, &mut place) };
         }
     }
+    // SAFETY: likewise.
+    unsafe { steps(k - stretch * N * targets.len(), &mut sums, &mut place) };
     sums
 }
 
@@ -121,16 +167,6 @@ unsafe fn add_part<V: Vector, const R: usize, const N: usize>(
     }
 }
 
-/// Asks for what [`add`] will read, which a product's steps give time for.
-#[inline(always)]
-fn expect<V: Vector, const R: usize, const N: usize>(target: &Target<V::Scalar>, ld: usize, [i, j]: [usize; 2]) {
-    for column in 0..N {
-        for part in 0..R {
-            V::prefetch(target.c.wrapping_add(i + part * V::LANES + (j + column) * ld));
-        }
-    }
-}
-
 /// Packed panels and what becomes of their products.
 pub(crate) struct Block<'a, T> {
     /// Steps of the panels.
@@ -153,7 +189,8 @@ pub(crate) struct Block<'a, T> {
     pub(crate) ld: usize,
 }
 
-/// Multiplies all panels of A by all of B: a panel of B stays in the first-level cache while those of A pass by.
+/// Multiplies all panels of A by all of B: a panel of B stays near while those of A pass by, and they ask for the next one of B, each
+/// for its share.
 ///
 /// # Safety
 /// The panels are there, and the targets' elements can be read and written; no other thread uses those from `first_row` to
@@ -161,16 +198,17 @@ pub(crate) struct Block<'a, T> {
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Vector, const R: usize, const N: usize>(block: &Block<'_, V::Scalar>) {
     let (height, k) = (R * V::LANES, block.k);
+    let stride = N.div_ceil(block.rows.div_ceil(height));
     for j in (0..block.cols).step_by(N) {
         for i in (0..block.rows).step_by(height) {
-            for target in block.targets {
-                expect::<V, R, N>(target, block.ld, [block.first_row + i, block.first_col + j]);
-            }
+            let at = [block.first_row + i, block.first_col + j];
+            let next = block.b.wrapping_add((j + N) * k + i / height * stride * k);
             // SAFETY: the caller's promise.
             unsafe {
-                let sums = product::<V, R, N>(k, block.a.add(i * k), block.b.add(j * k));
+                let place = Place { a: block.a.add(i * k), b: block.b.add(j * k), next, stride };
+                let sums = product::<V, R, N>(k, place, block.targets, block.ld, at);
                 for target in block.targets {
-                    add(&sums, target, block.ld, [block.first_row + i, block.first_col + j]);
+                    add(&sums, target, block.ld, at);
                 }
             }
         }

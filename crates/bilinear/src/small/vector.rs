@@ -37,9 +37,28 @@ pub(crate) trait Vector: Real {
     /// `count` numbers can be written from `to` on.
     unsafe fn store_first(self, to: *mut Self::Scalar, count: usize);
 
+    /// Writes lane i of the j-th vector to `to + i W + j`.
+    ///
+    /// # Safety
+    /// `W` times `LANES` numbers can be written from `to` on.
+    #[inline(always)]
+    unsafe fn store_turned<const W: usize>(vectors: &[Self; W], to: *mut Self::Scalar) {
+        let lanes = vectors.as_ptr().cast::<Self::Scalar>();
+        for lane in 0..Self::LANES {
+            for vector in 0..W {
+                // SAFETY: a vector is its lanes in order; and the caller's promise.
+                unsafe { *to.add(lane * W + vector) = *lanes.add(vector * Self::LANES + lane) };
+            }
+        }
+    }
+
     /// Asks for the cache line of an address, which need not be one that can be read. Without an instruction for it, nothing.
     #[inline(always)]
     fn prefetch(_: *const Self::Scalar) {}
+
+    /// As [`Vector::prefetch`], for what is needed later: not in the first-level cache.
+    #[inline(always)]
+    fn prefetch_far(_: *const Self::Scalar) {}
 
     /// `self * factor + term`.
     #[inline(always)]

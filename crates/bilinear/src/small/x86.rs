@@ -9,7 +9,7 @@ static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
 
 macro_rules! register {
     ($name:ident, $scalar:ty, $lanes:literal, $register:ty, $add:ident, $sub:ident, $mul:ident, $fma:ident, $set:ident,
-     $load:ident, $store:ident, $load_first:expr, $store_first:expr) => {
+     $load:ident, $store:ident, $load_first:expr, $store_first:expr $(, $more:item)*) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name(pub(crate) $register);
 
@@ -82,6 +82,14 @@ macro_rules! register {
                 // SAFETY: every x86-64 processor has the instruction, and it reads nothing that the program sees.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
             }
+
+            #[inline(always)]
+            fn prefetch_far(address: *const $scalar) {
+                // SAFETY: likewise.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+            }
+
+            $($more)*
         }
     };
     (@operator $name:ident, $trait:ident, $function:ident, $instruction:ident) => {
@@ -110,8 +118,44 @@ register!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     |from, count: usize| _mm512_maskz_loadu_pd((0xff_u32 >> (8 - count)) as u8, from),
-    |to, count: usize, value| _mm512_mask_storeu_pd(to, (0xff_u32 >> (8 - count)) as u8, value)
+    |to, count: usize, value| _mm512_mask_storeu_pd(to, (0xff_u32 >> (8 - count)) as u8, value),
+    #[inline(always)]
+    unsafe fn store_turned<const W: usize>(vectors: &[Self; W], to: *mut f64) {
+        let (eights, rest) = vectors.as_chunks::<8>();
+        assert!(rest.is_empty(), "panels are whole vectors wide");
+        for (at, eight) in eights.iter().enumerate() {
+            // SAFETY: the caller's; and the processor has the instructions, by the contract of `Vector`.
+            unsafe { store_eight_turned(eight, to.add(8 * at), W) };
+        }
+    }
 );
+
+/// Writes lane i of the j-th to `to + i step + j`: pairs of lanes are exchanged, then pairs of those, then halves. Plain loops, since the
+/// instructions of a closure would be calls.
+///
+/// # Safety
+/// Eight numbers can be written at every `step`; the processor has AVX-512.
+#[inline(always)]
+unsafe fn store_eight_turned(rows: &[F64x8], to: *mut f64, step: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut pairs = [_mm512_setzero_pd(); 8];
+        for i in 0..4 {
+            let (p, q) = (rows[2 * i].0, rows[2 * i + 1].0);
+            (pairs[i], pairs[4 + i]) = (_mm512_unpacklo_pd(p, q), _mm512_unpackhi_pd(p, q));
+        }
+        for odd in 0..2 {
+            let [p, q, r, s] = [pairs[4 * odd], pairs[4 * odd + 1], pairs[4 * odd + 2], pairs[4 * odd + 3]];
+            let (pq, rs) = (_mm512_shuffle_f64x2::<0x88>(p, q), _mm512_shuffle_f64x2::<0x88>(r, s));
+            _mm512_storeu_pd(to.add(odd * step), _mm512_shuffle_f64x2::<0x88>(pq, rs));
+            _mm512_storeu_pd(to.add((4 + odd) * step), _mm512_shuffle_f64x2::<0xdd>(pq, rs));
+            let (pq, rs) = (_mm512_shuffle_f64x2::<0xdd>(p, q), _mm512_shuffle_f64x2::<0xdd>(r, s));
+            _mm512_storeu_pd(to.add((2 + odd) * step), _mm512_shuffle_f64x2::<0x88>(pq, rs));
+            _mm512_storeu_pd(to.add((6 + odd) * step), _mm512_shuffle_f64x2::<0xdd>(pq, rs));
+        }
+    }
+}
+
 register!(
     F32x16,
     f32,

@@ -6,6 +6,7 @@
 use super::transfer::{Packing, Source, Target, download, upload};
 use super::verify_svd::{self, Factors};
 use super::{Slot, interrupt};
+use crate::cancel;
 use crate::config::{GpuVerify, config};
 use crate::intake::Part;
 use crate::ops::non_finite;
@@ -14,7 +15,7 @@ use crate::report::{RcondSource, Report, Span};
 use lapack_ai_core::{Argument, BatchView, BatchViewMut, Complex64, DType, Error, Scalar};
 use lapack_ai_opencl::kernels::{DeviceView, copy::copy, scale::scale};
 use lapack_ai_opencl::svd::{Svd, need};
-use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, injected, interruptible};
+use lapack_ai_opencl::{Block, Fault, FaultKind, Gpu, Interrupt, injected, interruptible, watched};
 use std::ops::Range;
 use std::result::Result;
 use std::time::{Duration, Instant};
@@ -79,8 +80,14 @@ pub(super) fn decompose<T: Scalar>(
     vectors: Vectors,
     check: bool,
 ) -> Result<(Svd, Option<Duration>), Fault> {
+    let flag = cancel::current();
+    let note = move |fraction, what| {
+        if let Some(flag) = &flag {
+            flag.note(fraction, what);
+        }
+    };
     let found = interruptible(interrupt(), || {
-        let found = lapack_ai_opencl::svd::svd(gpu, a, on_device(vectors))?;
+        let found = watched(note, || lapack_ai_opencl::svd::svd(gpu, a, on_device(vectors)))?;
         [Some(&found.sigma), found.u.as_ref(), found.v.as_ref()]
             .into_iter()
             .flatten()

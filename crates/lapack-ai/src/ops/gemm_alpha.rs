@@ -116,14 +116,18 @@ fn run<T: GemmScalar>(
     };
     assert_output("c", c, count, m, n);
     let choice = ways::choose(options.algorithm, options.accuracy, m, n, k).map_err(refused)?;
-    report.algorithm = choice.algorithm.name();
-    report.reason = choice.reason(options.algorithm.is_some(), options.accuracy.is_some());
-    report.routine = if choice.way == Way::Library { "gemm" } else { "gemm_alpha" };
+    tell(report, choice, &options);
     if m == 0 || n == 0 || count == 0 {
         return Ok(());
     }
     let library = library()?;
     library.check_sizes(OPERATION, &[m, n, k])?;
+    let found = match options.algorithm {
+        None => ways::fastest::fastest::<T>(library, options.accuracy, [m, n, k]),
+        Some(_) => None,
+    };
+    let choice = found.unwrap_or(choice);
+    tell(report, choice, &options);
     let mut need = Need::default();
     let strided = |operand: &BatchView<'_, T>| operand.layout() == Layout::Strided;
     let (a_strided, b_strided) = (strided(&a), strided(&b));
@@ -145,12 +149,19 @@ fn run<T: GemmScalar>(
     let (seconds_each, contention) = match choice.way {
         Way::Library if flops < 2.0 * 24.0 * 24.0 * 24.0 => (rough_seconds(flops / 4.0), Contention::Heavy),
         Way::Library => (rough_seconds(flops / 4.0), Contention::None),
-        Way::Kernel | Way::Scheme => (SECONDS_OF_A_BLOCK * (flops / 128.0).max(1.0), Contention::None),
+        Way::Kernel | Way::Scheme | Way::Halves => (SECONDS_OF_A_BLOCK * (flops / 128.0).max(1.0), Contention::None),
     };
     let job = Job { choice, alpha, beta, a_copy, b_copy, timed };
     let plan = Plan { count, seconds_each, threshold: 0.0, contention, need };
     let item = |worker: &Worker, index| job.one(a.matrix(index), b.matrix(index), c, index, worker);
     batch::run(library, plan, report, item)?.conclude(report).map(|_| ())
+}
+
+/// Puts into a report who computes, and why.
+fn tell(report: &mut Report, choice: Choice, options: &GemmAlphaOptions) {
+    report.algorithm = choice.algorithm.name();
+    report.reason = choice.reason(options.algorithm.is_some(), options.accuracy.is_some());
+    report.routine = if choice.way == Way::Library { "gemm" } else { "gemm_alpha" };
 }
 
 /// The first product of a batch and the distances of the others, where the kernels take them as they lie.

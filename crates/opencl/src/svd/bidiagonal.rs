@@ -8,6 +8,7 @@ use crate::kernels::gemm_variants::takes_ptx;
 use crate::kernels::{DeviceView, TYPES, int, invalid, options, spare};
 use crate::pool::Block;
 use crate::program::Source;
+use crate::progress::done;
 use lapack_ai_core::{Complex64, DType};
 use std::sync::atomic::Ordering;
 
@@ -32,6 +33,8 @@ const FEWEST_ROWS: usize = 16;
 const TILE: usize = 34 << 10;
 /// Bytes of the matrix from which on columns are fetched into the cache ahead of their use: about that cache's size.
 const CACHED: usize = 24 << 20;
+/// Bytes that sweeps have read after which the device is waited for: 50 ms on a large GPU. What was enqueued cannot be ended.
+const AHEAD: usize = 200 << 30;
 
 /// The bidiagonal matrix and the reflectors' factors, n elements each (e and taup: n - 1 are used), of the matrix's type.
 #[derive(Debug)]
@@ -217,6 +220,9 @@ impl<'a> Work<'a> {
 
     fn run(&self) -> Result<(), Fault> {
         let ([_, m, n], dtype) = (self.a.shape(), self.a.dtype());
+        // Bytes that the sweeps behind and before a step read.
+        let read = |steps: usize| (0..steps).step_by(PANEL).map(|first| PANEL * self.left(first)).sum::<usize>();
+        let (all, mut waited) = (read(n), 0);
         for first in (0..n).step_by(PANEL) {
             let steps = PANEL.min(n - first);
             let sweep = self.plan.sweep(m - first);
@@ -234,6 +240,12 @@ impl<'a> Work<'a> {
             let one = Complex64::new(1.0, 0.0);
             let rest = self.a.window(next, next, m - next, n - next)?;
             gemm(self.gpu, -one, (p, false), (z.transposed(), false), one, rest)?;
+            let behind = read(next);
+            if behind - waited >= AHEAD {
+                self.gpu.wait_for(&self.result.d)?;
+                waited = behind;
+                done(behind as f64 / all as f64, "reduction to bidiagonal form");
+            }
         }
         Ok(())
     }

@@ -34,8 +34,8 @@ const OPERATION: &str = "dgemm_alpha";
 /// trans_a, trans_b : bool or {'N', 'T', 'C'}, optional
 ///     Whether a, b are taken transposed.
 /// algorithm : {'auto', 'classical', 'strassen', 'winograd', 'alphatensor', 'rank48'}, optional
-///     'auto' is the fastest. The schemes take 4 x 4 matrices of numbers, and larger ones as those of blocks; on a device on as
-///     many levels as are the fastest there.
+///     'auto' is the fastest: for large matrices that may be a scheme. The schemes take 4 x 4 matrices of numbers, and larger ones
+///     as those of blocks; on a device on as many levels as are the fastest there.
 /// accuracy : float, optional
 ///     Largest error bound allowed, in units of eps / 2 times the largest moduli in a and b. 'auto' keeps to it; an
 ///     algorithm given by name that does not is an error.
@@ -84,10 +84,10 @@ pub(crate) fn dgemm_alpha<'py>(
         return Err(bad(OPERATION, &format!("beta={beta} needs c, which is not given")));
     }
     let device = call_options(OPERATION, true, gpu, device, return_report)?.device;
-    if device != Device::Auto || [Some(a), Some(b), c].into_iter().flatten().any(|one| device_array(one).is_some()) {
-        if let Some(result) = on_device(py, (alpha, a, b), (beta, c), out, options, device)? {
-            return Ok(result);
-        }
+    let there =
+        device != Device::Auto || [Some(a), Some(b), c].into_iter().flatten().any(|one| device_array(one).is_some());
+    if there && let Some(result) = on_device(py, (alpha, a, b), (beta, c), out, options, device)? {
+        return Ok(result);
     }
     let (a, b) = (Input::new(a, OPERATION, "a")?, Input::new(b, OPERATION, "b")?);
     let c = c.map(|c| Input::new(c, OPERATION, "c")).transpose()?;

@@ -4,12 +4,16 @@
 //! |---|---|---|
 //! | `Kernel` | small ones: [`is_small`] | this library's code, for any algorithm |
 //! | `Library` | others | the BLAS, for the ordinary product |
-//! | `Scheme` | others, no extent below 4 | this library's code on blocks, for a scheme asked for by name |
+//! | `Scheme` | others, no extent below 4 | this library's code on 4 x 4 blocks: a scheme asked for by name, or Strassen's if it is the fastest |
+//! | `Halves` | large ones | this library's code on 2 x 2 blocks: Strassen's scheme, if it is the fastest |
 //!
 //! A scheme multiplies 4 x 4 matrices of numbers, or larger ones as 4 x 4 matrices of blocks; rows and columns beyond a multiple
 //! of 4, and matrices with an extent below 4, are multiplied by the definition.
 
+pub mod fastest;
+
 use crate::provider;
+use fastest::Knowledge;
 use lapack_ai_bilinear::catalogue;
 use lapack_ai_bilinear::large::{self, Forms};
 use lapack_ai_bilinear::product::Algorithm;
@@ -17,12 +21,19 @@ use lapack_ai_bilinear::small::{self, Strides, direct};
 use lapack_ai_host::{Library, default_threads};
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 /// Element types of products with a choice of algorithm: `f32` and `f64`.
 pub trait GemmScalar: lapack_ai_core::Real + small::Element + large::Element {
     /// An algorithm's scheme for blocks of this type.
     fn forms(algorithm: Algorithm) -> &'static Forms<Self>;
+    /// Strassen's scheme for 2 x 2 blocks.
+    fn halves() -> &'static Forms<Self>;
+    /// The ordinary product, uncut.
+    fn ordinary() -> &'static Forms<Self>;
+    /// What was measured of its products.
+    #[doc(hidden)]
+    fn knowledge() -> &'static Mutex<Knowledge>;
 }
 
 macro_rules! gemm_scalar {
@@ -33,6 +44,21 @@ macro_rules! gemm_scalar {
                 FORMS[algorithm as usize].get_or_init(|| {
                     Forms::of(&catalogue::by_name(algorithm.name()).expect("a scheme of the catalogue"))
                 })
+            }
+
+            fn halves() -> &'static Forms<Self> {
+                static FORMS: LazyLock<Forms<$scalar>> = LazyLock::new(|| Forms::of(&catalogue::strassen_2()));
+                &FORMS
+            }
+
+            fn ordinary() -> &'static Forms<Self> {
+                static FORMS: LazyLock<Forms<$scalar>> = LazyLock::new(|| Forms::of(&catalogue::classical(1, 1, 1)));
+                &FORMS
+            }
+
+            fn knowledge() -> &'static Mutex<Knowledge> {
+                static KNOWLEDGE: LazyLock<Mutex<Knowledge>> = LazyLock::new(Knowledge::new);
+                &KNOWLEDGE
             }
         }
     };
@@ -48,8 +74,10 @@ pub enum Way {
     Kernel,
     /// The BLAS's.
     Library,
-    /// This library's, on blocks.
+    /// This library's, on 4 x 4 blocks.
     Scheme,
+    /// This library's, on 2 x 2 blocks.
+    Halves,
 }
 
 /// An algorithm and whose code runs it.
@@ -158,7 +186,7 @@ pub fn choose(
         Some(accuracy) if bound > accuracy && algorithm != Algorithm::Classical => {
             Err(Refused::Inaccurate { algorithm, bound, accuracy })
         }
-        // The ordinary product is the fastest at every size and has the smallest bound.
+        // Where the ordinary product is not the fastest, `fastest` finds that out; it has the smallest bound.
         Some(accuracy) if bound > accuracy => Err(Refused::NoneAccurate { bound, accuracy }),
         _ => Ok(choice),
     }
@@ -181,6 +209,7 @@ impl Choice {
             Way::Kernel => "own kernels",
             Way::Library => "the BLAS",
             Way::Scheme => "own kernels on blocks",
+            Way::Halves => "own kernels on 2 x 2 blocks",
         };
         let why = match (asked, capped) {
             (true, _) => "asked for",
@@ -232,7 +261,8 @@ impl<T: GemmScalar> Product<T> {
         unsafe {
             match (choice.way, library) {
                 (Way::Library, Some(library)) => self.by_library(library),
-                (Way::Scheme, _) => self.by_scheme(choice.algorithm, threads),
+                (Way::Scheme, _) => self.by_forms(T::forms(choice.algorithm), threads),
+                (Way::Halves, _) => self.by_forms(T::halves(), threads),
                 (Way::Kernel, _) | (_, None) => self.by_kernels(choice.algorithm),
             }
         }
@@ -242,14 +272,14 @@ impl<T: GemmScalar> Product<T> {
     ///
     /// # Safety
     /// The memory is as BLAS's `xGEMM` demands it.
-    unsafe fn by_scheme(&self, algorithm: Algorithm, threads: usize) {
+    unsafe fn by_forms(&self, forms: &Forms<T>, threads: usize) {
         let &Self { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = self;
         let product = small::Call { transpose, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc };
         // SAFETY: the caller's promise.
         unsafe {
             match alpha == <T as lapack_ai_core::Scalar>::ZERO || m == 0 || n == 0 || k == 0 {
                 true => self.by_kernels(Algorithm::Classical),
-                false => large::gemm(T::forms(algorithm), &product, threads),
+                false => large::gemm(forms, &product, threads),
             }
         }
     }
@@ -307,7 +337,7 @@ impl<T: GemmScalar> Product<T> {
             },
             // SAFETY: likewise.
             _ if choice.way == Way::Scheme => unsafe {
-                self.by_scheme(choice.algorithm, default_threads());
+                self.by_forms(T::forms(choice.algorithm), default_threads());
                 Way::Scheme
             },
             // SAFETY: likewise.
@@ -316,6 +346,22 @@ impl<T: GemmScalar> Product<T> {
                 Way::Kernel
             },
         }
+    }
+
+    /// As [`Product::with_provider`], by the fastest algorithm whose bound is at most `accuracy`.
+    ///
+    /// # Safety
+    /// As [`Product::with_provider`].
+    pub unsafe fn by_fastest(&self, accuracy: Option<f64>) -> Way {
+        let (m, n, k) = (self.m, self.n, self.k);
+        let found = match fastest::is_large(m, n, k) {
+            true => provider::library().ok().and_then(|library| fastest::fastest::<T>(library, accuracy, [m, n, k])),
+            false => None,
+        };
+        // The bound is for those who ask for one.
+        let ordinary = Choice { algorithm: Algorithm::Classical, way: Way::Library, bound: 0.0 };
+        // SAFETY: the caller's promise.
+        unsafe { self.with_provider(found.unwrap_or(ordinary)) }
     }
 
     fn fits(&self, library: &Library) -> bool {
