@@ -1,30 +1,34 @@
 """What the monitor costs: the same work with it off, on, and on with a page open, in rounds that take turns.
 
-    python bench/monitor_overhead.py [--quick] [--events N] [--output bench/results/cpu/monitor.json]
+    python bench/monitor_overhead.py [--quick] [--events N] [--browser PROGRAM] [--output FILE]
 
 Each round is timed by the clock and by the processor time of the whole process, monitor and server included; the
 ratio to the round with the monitor off just before it is what counts. Reported is the median of the ratios, with the
 quartiles: the noise of a shared machine is larger than what is measured. The page is a WebSocket that reads everything,
-from another process.
+from another process; or, with `--browser`, the page itself in that browser.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from devtools import Browser, Tab
 from machine import processor
 
 import lapack_py as lap
+
+Page = Callable[[lap.Monitor], contextlib.AbstractContextManager[None]]
 
 READER = """
 import base64, os, socket, sys
@@ -78,24 +82,50 @@ def timed(work: Callable[[], None]) -> tuple[float, float]:
     return time.perf_counter() - clock, time.process_time() - processor
 
 
-def round_with(mode: str, work: Callable[[], None]) -> tuple[float, float]:
+@contextlib.contextmanager
+def reader(monitor: lap.Monitor) -> Iterator[None]:
+    """The stream of the page, read by another process."""
+    arguments = [sys.executable, "-c", READER, str(monitor.port), str(monitor.token)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def page_in(tab: Tab) -> Page:
+    """The page itself, in a tab that shows nothing in between."""
+
+    @contextlib.contextmanager
+    def page(monitor: lap.Monitor) -> Iterator[None]:
+        tab.go(str(monitor.url))
+        try:
+            assert tab.wait_for("document.querySelector('[role=status]')?.innerText === 'live'")
+            yield
+        finally:
+            tab.go("about:blank")
+
+    return page
+
+
+def round_with(mode: str, work: Callable[[], None], page: Page) -> tuple[float, float]:
     if mode == "off":
         return timed(work)
     with lap.monitor(port=0, history=False) as monitor:
         if mode == "on":
             return timed(work)
-        arguments = [sys.executable, "-c", READER, str(monitor.port), str(monitor.token)]
-        reader = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-        try:
-            assert reader.stdout is not None
-            assert reader.stdout.readline() == "open\n"
+        with page(monitor):
             return timed(work)
-        finally:
-            reader.kill()
-            reader.wait()
 
 
-def overhead(work: Callable[[], None], rounds: int) -> dict[str, Any]:
+def overhead(
+    work: Callable[[], None],
+    rounds: int,
+    page: Page,
+) -> dict[str, Any]:
     """Ratios of the rounds with the monitor to those without it, in percent above 1."""
     if rounds > 1:
         work()
@@ -103,8 +133,8 @@ def overhead(work: Callable[[], None], rounds: int) -> dict[str, Any]:
     base: list[tuple[float, float]] = []
     for _ in range(rounds):
         for mode, found in ratios.items():
-            off = round_with("off", work)
-            on = round_with(mode, work)
+            off = round_with("off", work, page)
+            on = round_with(mode, work, page)
             base.append(off)
             found.append((on[0] / off[0], on[1] / off[1]))
     result: dict[str, Any] = {
@@ -160,8 +190,20 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="parts whose name has this in it; others stay in the output as they are"
     )
+    parser.add_argument("--rounds", type=int, help="rounds of each workload, in place of its own number")
+    parser.add_argument("--browser", help="opens the page in this Chromium")
+    parser.add_argument("--browser-arguments", default="", help="more of them, for machines where it needs them")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        page = reader
+        if arguments.browser:
+            browser = stack.enter_context(Browser(arguments.browser, arguments.browser_arguments.split()))
+            page = page_in(browser.tab("about:blank", 1440, 900))
+        measure(arguments, page)
+
+
+def measure(arguments: argparse.Namespace, page: Page) -> None:
     tenth = 10 if arguments.quick else 1
     workloads = {
         "solve 4x4, 1,000,000 one by one": (small_solves(1_000_000 // tenth), 11),
@@ -169,7 +211,8 @@ def main() -> None:
         "svd 4000": (one_svd(4000 // (4 if tenth > 1 else 1)), 1 if tenth == 1 else 2),
     }
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        name: lambda work=work, rounds=rounds: overhead(work, rounds) for name, (work, rounds) in workloads.items()
+        name: lambda work=work, rounds=arguments.rounds or rounds: overhead(work, rounds, page)
+        for name, (work, rounds) in workloads.items()
     }
     parts["idle"] = lambda: idle(10 / tenth)
     parts["memory"] = lambda: memory(int(arguments.events) // tenth)
