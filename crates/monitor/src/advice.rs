@@ -12,6 +12,7 @@
 
 use crate::aggregate::is_alike;
 use crate::snapshot::{Alert, Device, Machine, Process, Recommendation, Row, Second, Totals};
+use std::collections::HashMap;
 
 /// Calls on small matrices from which on batching is worth a word.
 const MANY: u64 = 1000;
@@ -21,6 +22,8 @@ const SMALL: u64 = 64;
 const WORTH: f64 = 0.3;
 /// The least time, in seconds, that it must save.
 const LEAST: f64 = 0.01;
+/// Recommendations of one rule, those with the largest gain.
+const MOST_OF_A_RULE: usize = 5;
 /// Repetitions from which on a warning is a habit.
 const HABIT: u64 = 5;
 
@@ -79,7 +82,13 @@ pub(crate) fn recommendations(evidence: &Evidence<'_>) -> Vec<Recommendation> {
     found.extend(rows().filter_map(fallback));
     let gain = |one: &Recommendation| one.now.zip(one.then).map_or(0.0, |(now, then)| now - then);
     found.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
-    found.truncate(20);
+    // Many of one rule would hide the others, and those without a gain in time come last.
+    let mut given = HashMap::new();
+    found.retain(|one| {
+        let so_far = given.entry(one.rule.clone()).or_insert(0);
+        *so_far += 1;
+        *so_far <= MOST_OF_A_RULE
+    });
     found
 }
 
@@ -422,6 +431,17 @@ mod tests {
         );
         assert!(found.code.contains("lap.solve(A"));
         assert!((found.now.unwrap() - 9.0124).abs() < 1e-9 && (found.then.unwrap() - 0.0496).abs() < 1e-9);
+    }
+
+    #[test]
+    fn many_recommendations_of_one_rule_hide_no_other() {
+        let mut rows: Vec<Row> = (2..40).map(|n| row("solve", n, 12_400, n as f64)).collect();
+        rows.push(Row { doubtful: 50, ..row("inv", 300, 50, 1.0) });
+        let found = advise(&rows, 1e-9);
+        let of = |rule: &str| found.iter().filter(|one| one.rule == rule).count();
+        assert_eq!((of("batch"), of("conditioning")), (5, 1), "{found:?}");
+        let least = found.iter().filter_map(|one| one.now).fold(f64::INFINITY, f64::min);
+        assert!(least > 25.0, "the largest gains are kept: {found:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! BLAS's threads disturb: these go on spinning for an eighth of a second after the last single matrix. On a GPU single
 //! matrices come first, from a few sizes far apart to all of them: there a call takes about as long at any small size, and
 //! what lies beyond the largest measured one would be told from its launches alone. Building kernels, once for each
-//! machine, is not counted. Points are round
+//! machine, is not counted up to some times the budget. Points are round
 //! numbers but no powers of two, at which kernels are faster than at the sizes beside them, and the sides at which LAPACK
 //! changes its algorithm.
 //!
@@ -26,6 +26,8 @@ use lapack_ai_core::DType;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+/// Building kernels may take so many times the budget beside it.
+const BUILDING: f64 = 4.0;
 /// Calls that take longer are measured without warming up, and at most twice.
 const LONG: f64 = 20e-3;
 /// How much longer than expected a long call may take to count at once.
@@ -151,8 +153,8 @@ fn table(
     if !on_gpu && order.first().is_some_and(|first| turn(*first) == 0) {
         std::thread::sleep(SPINNING.min(plan.budget / 8));
     }
-    let spent = Cell::new(0.0);
     let budget = plan.budget.as_secs_f64();
+    let (spent, for_building) = (Cell::new(0.0), Cell::new(BUILDING * budget));
     // Seconds that a point may take if all must end at `part` of the budget.
     let share = |point: usize, part: f64| {
         let left = part * budget - spent.get();
@@ -168,9 +170,10 @@ fn table(
         };
         let taken = typical(&mut call, expected, share);
         let building = match calls[..] {
-            [first, second, ..] if on_gpu && first > UNEXPECTED * second => first - second,
+            [first, second, ..] if on_gpu && first > UNEXPECTED * second => (first - second).min(for_building.get()),
             _ => 0.0,
         };
+        for_building.set(for_building.get() - building);
         spent.set(spent.get() + begin.elapsed().as_secs_f64() - building);
         let taken = taken?;
         let kernels = (taken.total - taken.transfer) / model.plain(engine, &cases[point])?;

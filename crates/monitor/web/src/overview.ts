@@ -140,7 +140,11 @@ export function overview(): Page {
       flops.update(times, [shown.map((s) => s.flops)]);
       renew(
         versus,
-        ...process.comparisons.slice(0, MOST_COMPARED).map(comparison),
+        // The longest calls first: there it matters most where they run.
+        ...[...process.comparisons]
+          .sort((a, b) => Math.max(b.cpu, b.gpu) - Math.max(a.cpu, a.gpu))
+          .slice(0, MOST_COMPARED)
+          .map(comparison),
         process.comparisons.length > MOST_COMPARED && h("li", { class: "empty" }, `and ${process.comparisons.length - MOST_COMPARED} more, which the crossover page has as dots`),
         process.comparisons.length === 0 &&
           h("li", { class: "empty" }, "No call was considered for both engines yet."),

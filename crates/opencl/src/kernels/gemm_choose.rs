@@ -256,7 +256,7 @@ fn f64_mma_by_rule([batch, m, n, k]: [usize; 4], units: usize, a: Place, b: Plac
         _ if m.max(n) <= 32 => ([32, 32], [16, 16], 16, 4, 0, FREE),
         _ if few => ([64, 32], [32, 16], 16, 3, 0, SPREAD),
         _ if batch > 1 && m.max(n) <= 64 => ([64, 64], [32, 32], 16, 3, 0, SPREAD),
-        _ if batch > 1 && k <= 128 => ([64, 32], [32, 16], 16, 3, 4, FREE),
+        _ if batch > 1 && k <= 128 => ([64, 64], [32, 32], 16, 3, 2, usual),
         _ if batch > 1 && k <= 512 => ([64, 64], [32, 32], 16, 3, 0, usual),
         // Short: bound by the stores of C, for which the operands of the next tile need not wait.
         0..=32 if many => ([128, 64], [64, 32], 16, 2, 0, FREE),
