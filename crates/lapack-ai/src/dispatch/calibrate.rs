@@ -42,8 +42,9 @@ const FIRST_VISITS: [[f64; 3]; 2] = [[0.25, 0.6, 0.7], [0.6, 0.75, 0.85]];
 const LARGE_BATCH: usize = 64;
 /// How long the threads of a BLAS spin.
 const SPINNING: Duration = Duration::from_millis(150);
-/// Part of the budget that one point may take: a single matrix, a batch.
-const SHARES: [f64; 2] = [0.3, 0.03];
+/// Part of the budget that one point may take on a CPU and on a GPU: a single matrix, a batch. On a GPU dear ones are met before
+/// all cheap ones.
+const SHARES: [[f64; 2]; 2] = [[0.3, 0.03], [0.1, 0.03]];
 
 /// What one call took, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,7 +159,7 @@ fn table(
     // Seconds that a point may take if all must end at `part` of the budget.
     let share = |point: usize, part: f64| {
         let left = part * budget - spent.get();
-        (SHARES[usize::from(is_batch(point))] * budget).min(left)
+        (SHARES[usize::from(on_gpu)][usize::from(is_batch(point))] * budget).min(left)
     };
     // Of the call, and of its kernels alone.
     let mut visit = |point: usize, expected: f64, share: f64| -> Option<[f64; 2]> {
@@ -174,22 +175,32 @@ fn table(
             _ => 0.0,
         };
         for_building.set(for_building.get() - building);
-        spent.set(spent.get() + begin.elapsed().as_secs_f64() - building);
+        let took = begin.elapsed().as_secs_f64().max(calls.iter().sum());
+        spent.set(spent.get() + took - building);
         let taken = taken?;
         let kernels = (taken.total - taken.transfer) / model.plain(engine, &cases[point])?;
         Some([taken.total / plain[point], kernels])
     };
     let mut ratios: Vec<Option<f64>> = vec![None; cases.len()];
     let mut kernels = ratios.clone();
-    // How far plain rates are off where the last points lay: what the next one will take.
-    let mut off = 1.0;
+    // How far plain rates are off where the last points lay: what the next one will take. On a GPU the next one is no neighbour:
+    // its launches take as long as those of the smallest, and the whole is off as it was for the dearest so far.
+    let (mut off, mut launches, mut dearest) = (1.0, 0.0, 0.0);
     for point in order {
         let share = share(point, FIRST_VISITS[usize::from(on_gpu)][turn(point)]);
-        if off * plain[point] < share
-            && let Some([ratio, of_kernels]) = visit(point, off * plain[point], share)
+        let expected = if on_gpu { off * (plain[point] + launches) } else { off * plain[point] };
+        if expected < share
+            && let Some([ratio, of_kernels]) = visit(point, expected, share)
         {
             (ratios[point], kernels[point]) = (Some(ratio), Some(of_kernels));
-            off = ratio;
+            if !on_gpu {
+                off = ratio;
+            } else if plain[point] > dearest {
+                if dearest == 0.0 {
+                    launches = ((ratio - 1.0) * plain[point]).max(0.0);
+                }
+                (off, dearest) = (ratio * plain[point] / (plain[point] + launches), plain[point]);
+            }
         }
     }
     for (point, former) in most_doubtful_first(&axes, &ratios) {
@@ -365,9 +376,7 @@ mod tests {
         let plain = Rates::gpu(3e13, 6e13, 4e12);
         let mut measure = |case: &Case, _| {
             let building = if built.insert(case.n) { 50e-3 } else { 0.0 };
-            let total = building + 3e-3 + plain.seconds(Engine::OpenCl, case)?;
-            std::thread::sleep(Duration::from_secs_f64(total));
-            Some(Measured { total, transfer: 0.0 })
+            Some(Measured { total: building + 3e-3 + plain.seconds(Engine::OpenCl, case)?, transfer: 0.0 })
         };
         let budget = Duration::from_millis(400);
         calibrate(&mut model, &Plan { budget, ..plan(Engine::OpenCl, OpKind::Svd) }, &mut measure, &mut |_, _| {});
