@@ -9,8 +9,8 @@
 //!
 //! The rates are measured once in a process for each element type and number of threads, on a product of 1024 rows a thread, in some
 //! 0.3 seconds: the own tiles' first, after a pause, since threads of a BLAS that wait for its next call keep processors busy. They are
-//! measured only when the process has computed for so long that it takes [`SHARE`] of that: before, the BLAS computes. A level of a
-//! scheme is taken where it gains [`GAIN`] or more: less is within what the model knows, and not worth its error.
+//! measured only when the process has computed for so long that it takes a tenth of that: before, the BLAS computes. A level of a
+//! scheme is taken where it gains 4 % or more: less is within what the model knows, and not worth its error.
 
 use super::{Choice, GemmScalar, Product, Way, error_bound};
 use lapack_ai_bilinear::large::Forms;
