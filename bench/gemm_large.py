@@ -2,11 +2,12 @@
 
 Usage: python bench/gemm_large.py [--peer NAME=LIBRARY:PREFIX] ... [--threads T ...] [--rounds R] [--out FILE]
 
-PREFIX comes before `gemm_`: `d` and `s` are put behind it. The first peer is the LAPACK that the library uses. For every number of
-threads a process of its own calls all contenders in turns on the same matrices (uniform in [-1, 1), column-major), with a pause
-before each call in which other libraries' waiting threads go to sleep. `auto` is free to choose; the others are named. A ratio
-is the better peer's time over a contender's, both of the same round; figures are medians of ratios and least times. Every
-result is compared, at 64 places, with sums of exact products. Results go to bench/results/cpu/gemm-large.json.
+PREFIX comes before `gemm_`: `d` and `s` are put behind it. The first peer is the LAPACK that the library uses. For
+every number of threads a process of its own calls all contenders in turns on the same matrices (uniform in [-1, 1),
+column-major), with a pause before each call in which other libraries' waiting threads go to sleep. `auto` is free to
+choose; the others are named. A ratio is the better peer's time over a contender's, both of the same round; figures are
+medians of ratios and least times. Every result is compared, at 64 places, with sums of exact products. Results go to
+bench/results/cpu/gemm-large.json.
 """
 
 from __future__ import annotations
@@ -165,8 +166,9 @@ def main() -> None:
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
         rows += json.loads(done.stdout)
     note = (
-        "alpha = 1, beta = 0; gflops: 2 m n k by the least time; ratio: the better peer's time over the contender's, median of "
-        "rounds in which all take turns; ratio_of_least: the same of least times; error: largest at 64 places, in units of "
+        "alpha = 1, beta = 0; gflops: 2 m n k by the least time; ratio: the better peer's time over the contender's, "
+        "median of rounds in which all take turns; ratio_of_least: the same of least times; error: largest at 64 places, "
+        "in units of "
         "k eps max|A| max|B|; the machine is a virtual one that others use as well; peers: "
     )
     machine = {"processor": processor(), "cores": os.cpu_count(), "date": date.today().isoformat()}
