@@ -167,9 +167,8 @@ def main() -> None:
         rows += json.loads(done.stdout)
     note = (
         "alpha = 1, beta = 0; gflops: 2 m n k by the least time; ratio: the better peer's time over the contender's, "
-        "median of rounds in which all take turns; ratio_of_least: the same of least times; error: largest at 64 places, "
-        "in units of "
-        "k eps max|A| max|B|; the machine is a virtual one that others use as well; peers: "
+        "median of rounds in which all take turns; ratio_of_least: the same of least times; error: largest at 64 "
+        "places, in units of k eps max|A| max|B|; the machine is a virtual one that others use as well; peers: "
     )
     machine = {"processor": processor(), "cores": os.cpu_count(), "date": date.today().isoformat()}
     found = {"note": note + ", ".join(peers), "machine": machine, "rows": rows}
