@@ -5,6 +5,7 @@
 //! its memory is given out again only behind it.
 
 use crate::fault::{Fault, FaultKind};
+use crate::scoped;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -12,19 +13,9 @@ thread_local! {
     static STOP: RefCell<Option<Rc<dyn Fn() -> bool>>> = const { RefCell::new(None) };
 }
 
-/// Puts back what was there before, also where the work panics.
-struct Former(Option<Rc<dyn Fn() -> bool>>);
-
-impl Drop for Former {
-    fn drop(&mut self) {
-        STOP.set(self.0.take());
-    }
-}
-
 /// Runs `work`, whose launches and waits for kernels on this thread fail with `Cancelled` once `stop` says so.
 pub fn interruptible<R>(stop: impl Fn() -> bool + 'static, work: impl FnOnce() -> R) -> R {
-    let _former = Former(STOP.replace(Some(Rc::new(stop))));
-    work()
+    scoped::with(&STOP, Rc::new(stop), work)
 }
 
 /// # Errors

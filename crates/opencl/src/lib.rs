@@ -14,6 +14,7 @@ pub mod kernels;
 mod pool;
 mod program;
 mod progress;
+mod scoped;
 mod signals;
 mod staging;
 mod streaming;

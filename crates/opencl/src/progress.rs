@@ -3,6 +3,7 @@
 //! Kernels are enqueued far faster than they run, so what was enqueued says nothing. Algorithms that may run for seconds wait for
 //! the device now and then, and tell here what is behind them.
 
+use crate::scoped;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -13,19 +14,9 @@ thread_local! {
     static TELL: RefCell<Option<Tell>> = const { RefCell::new(None) };
 }
 
-/// Puts back what was there before, also where the work panics.
-struct Former(Option<Tell>);
-
-impl Drop for Former {
-    fn drop(&mut self) {
-        TELL.set(self.0.take());
-    }
-}
-
 /// Runs `work`, which tells the fraction of itself that is done, rising, and what is at work.
 pub fn watched<R>(tell: impl Fn(f64, &'static str) + 'static, work: impl FnOnce() -> R) -> R {
-    let _former = Former(TELL.replace(Some(Rc::new(tell))));
-    work()
+    scoped::with(&TELL, Rc::new(tell), work)
 }
 
 /// Runs `work`, which is the part from `begin` to `end` of what this thread is watched at.

@@ -220,9 +220,9 @@ impl<'a> Work<'a> {
 
     fn run(&self) -> Result<(), Fault> {
         let ([_, m, n], dtype) = (self.a.shape(), self.a.dtype());
-        // Bytes that the sweeps behind and before a step read.
-        let read = |steps: usize| (0..steps).step_by(PANEL).map(|first| PANEL * self.left(first)).sum::<usize>();
-        let (all, mut waited) = (read(n), 0);
+        // Bytes that the sweeps of a panel read: of all, of those behind, of those that were waited for.
+        let read = |first: usize| PANEL * self.left(first);
+        let (all, mut behind, mut waited) = ((0..n).step_by(PANEL).map(read).sum::<usize>(), 0, 0);
         for first in (0..n).step_by(PANEL) {
             let steps = PANEL.min(n - first);
             let sweep = self.plan.sweep(m - first);
@@ -240,7 +240,7 @@ impl<'a> Work<'a> {
             let one = Complex64::new(1.0, 0.0);
             let rest = self.a.window(next, next, m - next, n - next)?;
             gemm(self.gpu, -one, (p, false), (z.transposed(), false), one, rest)?;
-            let behind = read(next);
+            behind += read(first);
             if behind - waited >= AHEAD {
                 self.gpu.wait_for(&self.result.d)?;
                 waited = behind;
