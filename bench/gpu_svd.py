@@ -311,7 +311,7 @@ def auto(sizes: list[int], budget: Budget) -> list[dict[str, Any]]:
                 for turn in range(8):
                     for name, gpu in (("auto", "auto"), ("opencl", "require"), ("cpu", False)):
                         # The CPU is not waited for again where it takes very much longer.
-                        if name == "cpu" and (n > 4096 and vectors or turn and times[name][0] > 0.5):
+                        if name == "cpu" and ((n > 4096 and vectors) or (turn and times[name][0] > 0.5)):
                             continue
                         # Threads of a BLAS spin for an eighth of a second.
                         time.sleep(0.15 if n < 2000 else 0)
