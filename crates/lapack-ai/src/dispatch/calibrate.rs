@@ -15,8 +15,10 @@
 //! only make a call slower, and often for longer than the few calls of one point; so what is left of the budget goes to
 //! a second visit of the points, first of those that are slow beside their neighbours, and the faster visit counts.
 
+mod crossover;
 mod runner;
 
+pub(crate) use crossover::compare_where_close;
 pub use runner::Runner;
 pub(crate) use runner::fill;
 

@@ -5,7 +5,7 @@
 //! operation is measured. Measuring by itself therefore at most doubles the time of a program that has no use for it, as
 //! the renter of skis who buys when the rents have reached the price.
 
-use super::calibrate::{Plan, Runner, calibrate, calibrate_transfers};
+use super::calibrate::{Plan, Runner, calibrate, calibrate_transfers, compare_where_close};
 use super::model::{Case, Model, OpKind, Rates, Source};
 use super::store::{Key, Store};
 use crate::gpu::{self, Slot};
@@ -157,7 +157,7 @@ impl Known {
                 // Where that fails, what the driver says stays.
                 let _ = measure_rates(slot, &mut model);
             }
-            let plan = Plan { engine: Engine::OpenCl, ops: gpu_ops, dtypes: dtypes.to_vec(), budget };
+            let plan = Plan { engine: Engine::OpenCl, ops: gpu_ops.clone(), dtypes: dtypes.to_vec(), budget };
             let mut run = |case: &Case, engine| runner.run_on(case, engine, slot.index);
             let mut told =
                 |done: f64, text: &str| progress((1.0 - cpu_part) * done, &format!("{}, {text}", slot.info().name));
@@ -166,6 +166,12 @@ impl Known {
         let plan = Plan { engine: Engine::Cpu, ops: ops.to_vec(), dtypes: dtypes.to_vec(), budget };
         let mut told = |done: f64, text: &str| progress(1.0 - cpu_part + cpu_part * done, &format!("CPU, {text}"));
         points += calibrate(&mut model, &plan, &mut |case, engine| runner.run(case, engine), &mut told);
+        if let Some(slot) = slot {
+            let mut both = |case: &Case, engine| runner.run_on(case, engine, slot.index);
+            for (op, dtype) in gpu_ops.iter().flat_map(|op| dtypes.iter().map(move |dtype| (*op, *dtype))) {
+                compare_where_close(&model, op, dtype, budget / 2, &mut both);
+            }
+        }
         CALIBRATING.set(former);
         *self.model.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(model);
         self.save();
