@@ -22,7 +22,8 @@ const CLOSE: f64 = 4.0;
 const ROUNDS: usize = 8;
 
 /// Calls single matrices of `op` on both engines where `model` takes these to be about equally fast, the most doubtful size
-/// first, until `budget` is used up. `measure` makes one call, or says `None` where it cannot. Returns the number of calls.
+/// first, until `budget` is used up; sizes at which two rounds would exceed it are left out. `measure` makes one call, or
+/// says `None` where it cannot. Returns the number of calls.
 pub(crate) fn compare_where_close(
     model: &Model,
     op: OpKind,
@@ -38,8 +39,11 @@ pub(crate) fn compare_where_close(
     let doubtful = |bucket: i32| {
         let case = case(bucket);
         let prediction = model.predict(&case, Moves::all(&case));
-        let apart = (prediction.cpu? / prediction.gpu_total()?).ln().abs();
-        (apart <= CLOSE.ln()).then_some((apart, case))
+        let (cpu, gpu) = (prediction.cpu?, prediction.gpu_total()?);
+        let apart = (cpu / gpu).ln().abs();
+        // Where the tables know little, predictions of very large calls may agree by chance.
+        let fits = 2.0 * (cpu + gpu) <= budget.as_secs_f64();
+        (fits && apart <= CLOSE.ln()).then_some((apart, case))
     };
     let mut cases: Vec<(f64, Case)> = (1..13).filter_map(doubtful).collect();
     cases.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -123,6 +127,11 @@ mod tests {
         };
         let calls = compare_where_close(&model, OpKind::Svd, Float64, Duration::from_millis(50), &mut slow);
         assert_eq!(calls, 2);
+        let mut never = |_: &Case, _| -> Option<Measured> { panic!("two rounds would take longer than the budget") };
+        // Its own model, which has learned nothing from the slow calls.
+        let fresh = disturbed(2.8, Engine::Cpu);
+        let too_short = compare_where_close(&fresh, OpKind::Svd, Float64, Duration::from_millis(4), &mut never);
+        assert_eq!(too_short, 0);
         let none = compare_where_close(&model, OpKind::Svd, Float64, Duration::from_secs(60), &mut |_, _| None);
         assert_eq!(none, 0);
     }
