@@ -246,8 +246,8 @@ def calibrate(
     dtypes : iterable of str
         Element types.
     seconds : float
-        Time for one operation in one type on one engine. Building a GPU's kernels, once for each
-        machine, may take four times as long beside it.
+        Time for one operation in one type on one engine, and half of it for calls of both where neither is clearly
+        faster. Building a GPU's kernels, once for each machine, may take four times as long beside it.
     progress : bool or callable
         True shows a bar on standard error; a function is called with the fraction done and what is measured.
 

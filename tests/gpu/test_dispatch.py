@@ -231,7 +231,7 @@ def test_calibration_is_kept_in_a_file_that_the_next_process_reads(tmp_path):
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     texts = " ".join(text for _, text in told)
-    for text in (NAME, "CPU", "matmul float32"):
+    for text in (NAME, "CPU", "both engines", "matmul float32"):
         assert text in texts
     [file] = Path(place).glob("model-*.json")
     stored = json.loads(file.read_text())

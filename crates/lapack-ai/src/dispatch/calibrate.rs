@@ -99,15 +99,24 @@ pub fn calibrate(
     measure: &mut dyn FnMut(&Case, Engine) -> Option<Measured>,
     progress: &mut dyn FnMut(f64, &str),
 ) -> usize {
-    let pairs: Vec<(OpKind, DType)> =
-        plan.ops.iter().flat_map(|op| plan.dtypes.iter().map(move |dtype| (*op, *dtype))).collect();
-    let mut points = 0;
+    for_each_table(&plan.ops, &plan.dtypes, progress, &mut |op, dtype| table(model, plan, op, dtype, measure))
+}
+
+/// Does `work` for each operation in each type and returns the sum of what it returns; `progress` as in [`calibrate`].
+pub(crate) fn for_each_table(
+    ops: &[OpKind],
+    dtypes: &[DType],
+    progress: &mut dyn FnMut(f64, &str),
+    work: &mut dyn FnMut(OpKind, DType) -> usize,
+) -> usize {
+    let pairs: Vec<(OpKind, DType)> = ops.iter().flat_map(|op| dtypes.iter().map(move |dtype| (*op, *dtype))).collect();
+    let mut sum = 0;
     for (number, (op, dtype)) in pairs.iter().enumerate() {
         progress(number as f64 / pairs.len() as f64, &format!("{} {}", op.name(), dtype.name()));
-        points += table(model, plan, *op, *dtype, measure);
+        sum += work(*op, *dtype);
     }
     progress(1.0, "done");
-    points
+    sum
 }
 
 /// Measures transfers of 4 KiB to 256 MiB in steps of 8 through `measure` (seconds for so many bytes, `None` where it

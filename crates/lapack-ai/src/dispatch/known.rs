@@ -5,7 +5,7 @@
 //! operation is measured. Measuring by itself therefore at most doubles the time of a program that has no use for it, as
 //! the renter of skis who buys when the rents have reached the price.
 
-use super::calibrate::{Plan, Runner, calibrate, calibrate_transfers, compare_where_close};
+use super::calibrate::{Plan, Runner, calibrate, calibrate_transfers, compare_where_close, for_each_table};
 use super::model::{Case, Model, OpKind, Rates, Source};
 use super::store::{Key, Store};
 use crate::gpu::{self, Slot};
@@ -26,6 +26,8 @@ const FILE: &str = "model";
 const SAVE_EVERY: Duration = Duration::from_secs(20);
 /// Time to measure one operation in one type on one engine, when it is done by itself.
 const BUDGET: Duration = Duration::from_millis(1200);
+/// Part of it beside, for calls of both engines where neither is clearly faster.
+const COMPARING: f64 = 0.5;
 
 /// What is known for one device, or for the CPU alone.
 #[derive(Debug)]
@@ -109,7 +111,7 @@ impl Known {
             let mut uncertain = lock(&self.uncertain);
             let spent = uncertain.entry(pair).or_insert(0.0);
             *spent += seconds;
-            if *spent < 2.0 * BUDGET.as_secs_f64() {
+            if *spent < (2.0 + COMPARING) * BUDGET.as_secs_f64() {
                 return;
             }
             *spent = f64::NEG_INFINITY;
@@ -148,10 +150,12 @@ impl Known {
         let mut runner = Runner::default();
         let mut points = 0;
         let gpu_ops: Vec<OpKind> = ops.iter().copied().filter(|op| ON_GPU.contains(op)).collect();
-        // The GPU's part is a part of the time as its tables are of all tables.
-        let tables = (ops.len() + gpu_ops.len()).max(1) as f64;
-        let cpu_part = if slot.is_some() { ops.len() as f64 / tables } else { 1.0 };
-        if let Some(slot) = slot.filter(|_| !gpu_ops.is_empty()) {
+        // What each step shows of the progress is its share of the time.
+        let on_gpu = if slot.is_some() { gpu_ops.len() as f64 } else { 0.0 };
+        let all = (ops.len() as f64 + (1.0 + COMPARING) * on_gpu).max(1.0);
+        let (gpu_part, cpu_part) = (on_gpu / all, ops.len() as f64 / all);
+        let slot = slot.filter(|_| !gpu_ops.is_empty());
+        if let Some(slot) = slot {
             points += measure_transfers(slot, &mut model);
             if !model.has_rates() {
                 // Where that fails, what the driver says stays.
@@ -159,18 +163,21 @@ impl Known {
             }
             let plan = Plan { engine: Engine::OpenCl, ops: gpu_ops.clone(), dtypes: dtypes.to_vec(), budget };
             let mut run = |case: &Case, engine| runner.run_on(case, engine, slot.index);
-            let mut told =
-                |done: f64, text: &str| progress((1.0 - cpu_part) * done, &format!("{}, {text}", slot.info().name));
+            let mut told = |done: f64, text: &str| progress(gpu_part * done, &format!("{}, {text}", slot.info().name));
             points += calibrate(&mut model, &plan, &mut run, &mut told);
         }
         let plan = Plan { engine: Engine::Cpu, ops: ops.to_vec(), dtypes: dtypes.to_vec(), budget };
-        let mut told = |done: f64, text: &str| progress(1.0 - cpu_part + cpu_part * done, &format!("CPU, {text}"));
+        let mut told = |done: f64, text: &str| progress(gpu_part + cpu_part * done, &format!("CPU, {text}"));
         points += calibrate(&mut model, &plan, &mut |case, engine| runner.run(case, engine), &mut told);
         if let Some(slot) = slot {
             let mut both = |case: &Case, engine| runner.run_on(case, engine, slot.index);
-            for (op, dtype) in gpu_ops.iter().flat_map(|op| dtypes.iter().map(move |dtype| (*op, *dtype))) {
-                compare_where_close(&model, op, dtype, budget / 2, &mut both);
-            }
+            let before = gpu_part + cpu_part;
+            let mut told =
+                |done: f64, text: &str| progress(before + (1.0 - before) * done, &format!("both engines, {text}"));
+            let budget = budget.mul_f64(COMPARING);
+            for_each_table(&gpu_ops, dtypes, &mut told, &mut |op, dtype| {
+                compare_where_close(&model, op, dtype, budget, &mut both)
+            });
         }
         CALIBRATING.set(former);
         *self.model.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(model);
@@ -266,7 +273,8 @@ pub(crate) fn current() -> (&'static Known, Option<&'static Slot>) {
 }
 
 /// Measures operations on the CPU and on the device in use, and keeps the result for later processes. `budget` is the time
-/// for one operation in one type on one engine; `progress` is told the fraction done and what is measured.
+/// for one operation in one type on one engine, and half of it for calls of both where neither is clearly faster;
+/// `progress` is told the fraction done and what is measured.
 ///
 /// Returns the number of points measured.
 ///
